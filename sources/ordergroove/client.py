@@ -1,0 +1,342 @@
+"""Ordergroove's REST API over HTTP: one request at a time, pages in order, retries, guards.
+
+The only module that talks HTTP. It knows nothing of windows or warehouses: it is given a path and
+parameters, and answers with parsed pages.
+Source: Ordergroove docs "Cursor Pagination", "API Rate Limits", "API response codes".
+"""
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
+from pyrate_limiter import Duration, Limiter, Rate
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from sources.ordergroove.answers import TOO_MANY, Again, lead_of, refuse, waits
+from sources.ordergroove.errors import (
+    BadRequest,
+    ConfigError,
+    EntityError,
+    Gone,
+    NotFound,
+    Stopped,
+    Transient,
+)
+from sources.ordergroove.model import Entity
+from sources.ordergroove.page import (
+    Answered,
+    Page,
+    contents_of,
+    count_in,
+    document_of,
+    envelope,
+    no_page,
+    position_lost,
+    unpageable,
+)
+from sources.ordergroove.request import Question, checked_key, origin, shown_origin
+from sources.ordergroove.run_clock import RunClock
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE = 100
+"""The largest page Ordergroove gives."""
+
+VERSION_HEADER = "X-OG-API-VERSION"
+
+# Ordergroove allows 6,000 requests a minute for each address. What leaves here evenly can arrive
+# bunched, so a tenth is left free.
+REQUESTS_A_SECOND = 90
+
+LOOK_AGAIN_S = 0.02
+"""How often a request that the rate limit holds back looks whether it may go."""
+
+# they tell their logs each URL with its cursor, and where redirects lead
+for library in ("httpx", "httpcore", "pyrate_limiter"):
+    logging.getLogger(library).setLevel(logging.WARNING)
+
+
+@dataclass
+class Tally:
+    """What one object type has cost so far; read by progress and ledger while it grows."""
+
+    requests: int = 0
+    retries: int = 0
+    waiting: str = ""
+    """Why the next request waits, in words; empty while it does not."""
+
+
+class Client:
+    """Requests to one Ordergroove host with one key, shared by the reading threads.
+
+    Times in seconds. `retry_limit_s` bounds the tries of one request, `first_contact_limit_s` does
+    while nothing at the host has answered at all; `back_off_s` is the longest first wait between
+    two of them. `stop` ends waits early with Stopped. `transport` replaces the network (tests).
+    Each object type must be read by one thread only; `tally` counts for it.
+    Raises ConfigError for a base URL or a key that no request can be made with.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: str,
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 120.0,
+        retry_limit_s: float = 120.0,
+        first_contact_limit_s: float = 20.0,
+        back_off_s: float = 0.5,
+        stop: threading.Event | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base = checked_base(base_url)
+        self.retry_limit_s = retry_limit_s
+        self.first_contact_limit_s = first_contact_limit_s
+        self.stop = stop or threading.Event()
+        self.clock = RunClock()
+        self.last_answer_at: float | None = None
+        self._wait = waits(back_off_s)
+        self._hold = threading.Lock()
+        self._held_until = 0.0
+        self._limiter = Limiter(Rate(REQUESTS_A_SECOND, Duration.SECOND))
+        self._http = httpx.Client(
+            base_url=self.base,
+            headers={
+                "x-api-key": checked_key(key),
+                VERSION_HEADER: "2",
+                "Accept": "application/json",
+            },
+            timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s),
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+        self._limiter.close()
+
+    def pages(
+        self,
+        entity: Entity,
+        *,
+        params: Mapping[str, str],
+        resume: str | None = None,
+        tally: Tally | None = None,
+    ) -> Iterator[Page]:
+        """The pages of a list, strictly one after the other, to the last.
+
+        `params` are the window's; the entity's own and the page size are added. `resume` is a
+        `next` link to go on from instead. Raises EntityError of the kind that fits: Refused,
+        NotFound, NoPage, Unpageable when links or pages repeat, PositionLost when a link is not
+        taken back, Transient when retries ran out.
+        """
+        tally = tally or Tally()
+        url = self.checked(entity, resume) if resume else entity.path
+        query = None if resume else {"page_size": str(PAGE_SIZE), **entity.params, **params}
+        seen = {url}
+        recent: list[int] = []
+        while True:
+            page = self._page(entity, Question(url, query), tally)
+            content = contents_of(entity, page)
+            if len(page.records) >= PAGE_SIZE and content in recent:
+                raise unpageable(entity, "a full page came a second time")
+            recent = [*recent[-4:], content]
+            if page.next is not None:
+                url, query = self.checked(entity, page.next), None
+                if url in seen:
+                    raise unpageable(entity, "a `next` link came a second time")
+                seen.add(url)
+            yield page
+            if page.next is None:
+                return
+
+    def single(self, entity: Entity, key: str, tally: Tally) -> Page | None:
+        """One object by its key, as a page of one record; None when the server answers 404."""
+        path = (entity.single or "").format(key=quote(key, safe=""))
+        try:
+            # a record has to show the same fields here as in its list
+            answer = self._ask(entity, Question(path, entity.params or None), tally)
+        except NotFound:
+            return None
+        if not isinstance(answer.document, dict):
+            raise no_page(entity, "the answer to a single-object GET is no object")
+        return answer.page([answer.document], None)
+
+    def count(self, entity: Entity, params: Mapping[str, str], tally: Tally) -> int | None:
+        """How many records a list holds; None where the platform does not tell.
+
+        Only the first version of the API counts. Source: "Cursor Pagination"; that it counts what
+        was filtered was not tried live.
+        """
+        query = {"page_size": "1", **entity.params, **params}
+        try:
+            answer = self._ask(entity, Question(entity.path, query, is_first_version=True), tally)
+        except EntityError:
+            return None
+        return count_in(answer.document)
+
+    def checked(self, entity: Entity, link: str) -> str:
+        """The link, if it leads to the host that the key belongs to. Raises EntityError."""
+        try:
+            url = self.base.join(link)
+        except (httpx.InvalidURL, ValueError):
+            url = httpx.URL("")
+        if origin(self.base) != origin(url) or url.userinfo:
+            raise EntityError(
+                f"Ordergroove's list of {entity.name} went on at another address"
+                f" ({shown_origin(url)}) than the one that was asked.",
+                "The key was not sent there. Tell Ordergroove's support, or check the base URL.",
+            )
+        return str(url)
+
+    def _page(self, entity: Entity, question: Question, tally: Tally) -> Page:
+        try:
+            answer = self._ask(entity, question, tally)
+        except (BadRequest, NotFound, Gone):
+            if question.query is not None:
+                raise
+            raise position_lost(entity) from None
+        records, link = envelope(entity, answer.document)
+        log.debug("%s: page of %d records", entity.name, len(records))
+        return answer.page(records, link)
+
+    def _ask(self, entity: Entity, question: Question, tally: Tally) -> Answered:
+        """One GET with its retries."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(Again),
+            wait=self._wait,
+            stop=self._is_spent,
+            sleep=self._sleep,
+            before_sleep=lambda state: self._before_sleep(entity, state, tally),
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, entity, question, tally)
+        except Again as again:
+            raise self._gave_up(entity, again, retrying) from None
+
+    def _once(self, entity: Entity, question: Question, tally: Tally) -> Answered:
+        self._wait_for_leave(tally)
+        sent_at = self.clock.now()
+        tally.requests += 1
+        try:
+            request = self._http.build_request("GET", question.url, params=question.query)
+            if question.is_first_version:
+                del request.headers[VERSION_HEADER]
+            answer = self._http.send(request)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise trouble(self.base, error) from None
+        refuse(entity, answer)
+        try:
+            document = document_of(answer.content)
+        except ValueError:
+            what = "was cut off" if answer.content else "was empty"
+            raise Again(f"Ordergroove's answer {what}", answer.status_code) from None
+        self.last_answer_at = time.monotonic()
+        return Answered(
+            document=document,
+            body=answer.content,
+            fetched_at=sent_at,
+            server_ahead_s=lead_of(answer, self.clock.now()),
+        )
+
+    def _wait_for_leave(self, tally: Tally) -> None:
+        """Waits while Ordergroove asked for patience, then for the rate limit. Raises Stopped."""
+        while (left_s := self._held_until - time.monotonic()) > 0:
+            tally.waiting = tally.waiting or "Ordergroove's rate limit"
+            self._sleep(left_s)
+        while not self._limiter.try_acquire("ordergroove", blocking=False):
+            self._sleep(LOOK_AGAIN_S)
+        tally.waiting = ""
+        if self.stop.is_set():
+            raise stopped()
+
+    def _is_spent(self, state: RetryCallState) -> bool:
+        """Whether the bound on total retry time would be passed by waiting once more."""
+        again = state.outcome and state.outcome.exception()
+        is_silent = isinstance(again, Again) and again.status is None
+        limit_s = self.retry_limit_s
+        if is_silent and self.last_answer_at is None:
+            limit_s = min(limit_s, self.first_contact_limit_s)
+        return (state.seconds_since_start or 0.0) + state.upcoming_sleep > limit_s
+
+    def _before_sleep(self, entity: Entity, state: RetryCallState, tally: Tally) -> None:
+        again = state.outcome and state.outcome.exception()
+        if not isinstance(again, Again):
+            return
+        tally.retries += 1
+        tally.waiting = again.reason
+        log.info("%s: %s, next try in %.1f s", entity.name, again.reason, state.upcoming_sleep)
+        if again.status == TOO_MANY:
+            # the limit is counted for the address, so every object type has to wait
+            with self._hold:
+                until = time.monotonic() + state.upcoming_sleep
+                self._held_until = max(self._held_until, until)
+
+    def _gave_up(self, entity: Entity, again: Again, retrying: Retrying) -> Transient:
+        tries = int(retrying.statistics.get("attempt_number", 1))
+        counted = "1 try" if tries == 1 else f"{tries} tries"
+        asked = (
+            "" if again.asked_s is None else f" and asked for {again.asked_s:,.0f} s of patience"
+        )
+        is_silent = again.status is None and self.last_answer_at is None
+        return Transient(
+            f"{entity.name}: {again.reason}{asked}; gave up after {counted}.",
+            f"Nothing at {self.base.netloc.decode()} has answered: check the base URL and the"
+            " network, then run the same command again."
+            if is_silent
+            else "It may pass by itself: run the same command again later.",
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        if self.stop.wait(seconds):
+            raise stopped()
+
+
+def trouble(base: httpx.URL, error: Exception) -> Again | ConfigError:
+    """What a request that brought no answer calls for."""
+    kind = type(error).__name__
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return ConfigError(
+            f"No request to {base.host} can be made ({kind}).",
+            "Check the base URL, and ORDERGROOVE_API_KEY for characters that do not belong there.",
+        )
+    if is_untrusted(error):
+        return ConfigError(
+            f"The certificate of {base.host} is not trusted on this machine; the key was not sent.",
+            "Check the base URL. Where a proxy of your own answers for it, name its certificate in"
+            " SSL_CERT_FILE.",
+        )
+    if isinstance(error, httpx.TimeoutException):
+        return Again(f"no answer in time ({kind})")
+    return Again(f"the connection failed ({kind})")
+
+
+def is_untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate that was refused is at the root of it."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def stopped() -> Stopped:
+    return Stopped("Stopped by a signal.", "Run the same command again to go on.", "")
+
+
+def checked_base(base_url: str) -> httpx.URL:
+    """The base URL. Raises ConfigError for one that no request can be sent to."""
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError(
+            f"The base URL {base_url!r} is no address of a web server.",
+            "Give one like https://restapi.ordergroove.com in ORDERGROOVE_BASE_URL.",
+        )
+    return url

@@ -1,0 +1,1 @@
+"""Ordergroove's daily files: which reports there are, how files are named, what stands in them."""

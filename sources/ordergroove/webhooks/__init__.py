@@ -1,0 +1,1 @@
+"""What Ordergroove's webhooks say: whether they are genuine, what happened, to which object."""
