@@ -1,0 +1,1 @@
+"""What a run has to remember: windows, watermarks, the ledger. Knows no HTTP and no warehouse."""
