@@ -1,0 +1,1 @@
+"""Puts things together: settings, the run, the warehouse, the command."""

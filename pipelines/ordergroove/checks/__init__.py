@@ -1,0 +1,1 @@
+"""Every precondition of a sync, looked at beforehand: `check`."""

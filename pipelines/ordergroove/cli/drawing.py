@@ -1,0 +1,43 @@
+"""The verb that draws: report."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from click import echo as say
+
+from pipelines.ordergroove.cli.options import OF_WAREHOUSE, settings_of, with_settings
+
+NAME = "ordergroove-report.html"
+UNANSWERED = 5
+"""The exit code when a chart could not be drawn for a fault of its view."""
+
+
+@click.command()
+@click.option("--to", "path", metavar="FILE", default=NAME, show_default=True,
+              type=click.Path(dir_okay=False, path_type=Path),
+              help="Where the page is written.")  # fmt: skip
+@with_settings(*OF_WAREHOUSE)
+def report(path: Path, **flags: Any) -> None:
+    """One HTML page to look at: subscribers, revenue, retention, placement, what is due, the sync.
+
+    Each chart has its definition and its SQL. The page needs no network and can be mailed; it
+    holds sums, names of products and no customer.
+
+    \b
+      ordergroove report
+      ordergroove report --to /srv/www/subscriptions.html
+    """
+    import pendulum
+
+    from pipelines.ordergroove.report_page.writer import write_report
+    from pipelines.ordergroove.warehouse import opened
+
+    with opened(settings_of(flags), read_only=True) as warehouse:
+        written = write_report(warehouse, path, pendulum.now("UTC"))
+    say(f"{written.charts} of {written.asked} charts have something to show: {written.path}")
+    for sentence in written.refused:
+        say(f"Not answered: {sentence}", err=True)
+    if written.refused:
+        sys.exit(UNANSWERED)

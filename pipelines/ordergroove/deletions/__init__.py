@@ -1,0 +1,1 @@
+"""What Ordergroove has deleted: candidates, proof, marks."""

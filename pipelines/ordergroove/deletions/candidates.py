@@ -1,0 +1,257 @@
+"""What may be gone, told from the tables alone: a crash postpones such a question, no more.
+
+A candidate is no proof. Whatever is asked here in vain costs a request, whatever is not asked stays
+in the warehouse for good.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from pipelines.ordergroove.stored_values import instant_of
+from pipelines.ordergroove.warehouse import Warehouse
+from sources.ordergroove import clock
+from sources.ordergroove.entities import ENTITIES
+from sources.ordergroove.model import Changes, Entity, Vanishing
+from state.ordergroove.ledger import DONE
+from state.ordergroove.tombstones import Key
+from state.ordergroove.watermark import EPOCH
+
+KEYS_A_QUERY = 500
+MOST_WINDOWS = 10
+"""Windows that were never swept: older ones are left to the difference of the stamps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRows:
+    """Rows that can still vanish."""
+
+    keys: set[Key]
+    unseen: dict[Key, int]
+    """The status of those that were not shown lately."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveRows:
+    """The rows of one entity that are not marked as deleted."""
+
+    warehouse: Warehouse
+    entity: Entity
+
+    @property
+    def table(self) -> str:
+        return self.warehouse.table(self.entity.name)
+
+    @property
+    def key(self) -> str:
+        return ", ".join(f'live."{name}"' for name in self.entity.key)
+
+    def keys(self, condition: str, parameters: Sequence[object] = ()) -> list[Key]:
+        return self.warehouse.rows(
+            f"select {self.key} from {self.table} as live"
+            f" where live._deleted_at is null and {condition}",
+            parameters,
+        )
+
+    def not_shown_since(self, instant: datetime) -> set[Key]:
+        """Rows that no read has brought since then."""
+        return set(self.keys("live._synced_at < ?", [instant]))
+
+    def newest(self, number: int) -> list[Key]:
+        """The rows that were fetched last."""
+        return self.warehouse.rows(
+            f"select {self.key} from {self.table} as live where live._deleted_at is null"
+            f" order by live._synced_at desc limit {int(number)}"
+        )
+
+    def by_status(self, vanishing: Vanishing, instant: datetime) -> "OpenRows":
+        """The rows that can still vanish, and which of them no read has brought since then."""
+        status, is_open = f'live."{vanishing.status}"', open_condition("live", vanishing)
+        found = self.warehouse.rows(
+            f"select {status}, case when live._synced_at < ? then 1 else 0 end, {self.key}"
+            f" from {self.table} as live where live._deleted_at is null and {is_open}",
+            [instant],
+        )
+        return OpenRows(
+            keys={tuple(key) for _, _, *key in found},
+            unseen={tuple(key): int(code) for code, is_unseen, *key in found if is_unseen},
+        )
+
+    def open_count(self) -> int:
+        """How many rows can vanish: those of open status or, of parts, in a whole that is open."""
+        condition, joined = "1 = 1", ""
+        if self.entity.whole:
+            joined = f" join {self.wholes} as wholes on {self.belongs}"
+            whole = ENTITIES[self.entity.whole]
+            if whole.vanishing:
+                condition = open_condition("wholes", whole.vanishing)
+        elif self.entity.vanishing:
+            condition = open_condition("live", self.entity.vanishing)
+        found = self.warehouse.rows(
+            f"select count(*) from {self.table} as live{joined}"
+            f" where live._deleted_at is null and {condition}"
+        )
+        return int(found[0][0])
+
+    # what follows is asked of entities whose records are parts of others
+
+    @property
+    def wholes(self) -> str:
+        return self.warehouse.table(str(self.entity.whole))
+
+    @property
+    def within(self) -> str:
+        return f'live."{self.entity.vanishing and self.entity.vanishing.within}"'
+
+    @property
+    def belongs(self) -> str:
+        return f'wholes."{ENTITIES[str(self.entity.whole)].key[0]}" = {self.within}'
+
+    def of_changed_wholes(self, since: datetime) -> list[Key]:
+        """Parts that were not seen with the last change of a whole that was fetched since then."""
+        own, theirs = stamp_of(self.entity), stamp_of(ENTITIES[str(self.entity.whole)])
+        return self.warehouse.rows(
+            f"select {self.key} from {self.table} as live"
+            f" join {self.wholes} as wholes on {self.belongs}"
+            " where live._deleted_at is null and live._synced_at < wholes._synced_at"
+            " and wholes._synced_at >= ?"
+            f' and (live."{own}" is null or live."{own}" <> wholes."{theirs}")',
+            [since],
+        )
+
+    def left_out_by(self, window: "ReadWindow") -> list[Key]:
+        """Parts that the window did not show although it must have, had they been there.
+
+        Two changes of a whole within one second have the same stamp.
+        """
+        own, theirs = stamp_of(self.entity), stamp_of(ENTITIES[str(self.entity.whole)])
+        bound = "" if window.start is None else f' and wholes."{theirs}" >= ?'
+        return self.warehouse.rows(
+            f"select {self.key} from {self.table} as live"
+            f" join {self.wholes} as wholes on {self.belongs}"
+            " where live._deleted_at is null and live._synced_at < ? and wholes._synced_at >= ?"
+            f' and live."{own}" = wholes."{theirs}"{bound}',
+            [window.began, window.began, *([] if window.start is None else [window.start])],
+        )
+
+    def of_gone_wholes(self) -> list[Key]:
+        """Parts of wholes that have a tombstone, not seen since."""
+        return self.warehouse.rows(
+            f"select {self.key} from {self.table} as live"
+            f" join {self.warehouse.table('tombstones')} as gone"
+            f" on gone.entity = ? and gone.record_key = {self.within}"
+            " where live._deleted_at is null and live._synced_at < gone.noticed_at",
+            [self.entity.whole],
+        )
+
+    def in_wholes(self, keys: Iterable[Key]) -> Iterator[Key]:
+        """Parts of the wholes with these keys."""
+        for some in batched(keys, KEYS_A_QUERY):
+            marks = ", ".join("?" for _ in some)
+            yield from self.keys(f"{self.within} in ({marks})", [key[0] for key in some])
+
+    def unknown_wholes(self, start: datetime) -> list[Key]:
+        """Wholes that no row has, named by parts that changed since `start`, a wall-clock time.
+
+        A whole that came and went between two reads leaves its parts behind.
+        """
+        return self.warehouse.rows(
+            f"select distinct {self.within} from {self.table} as live"
+            f" left join {self.wholes} as wholes on {self.belongs}"
+            f" left join {self.warehouse.table('tombstones')} as gone"
+            f" on gone.entity = ? and gone.record_key = {self.within}"
+            f" where live._deleted_at is null and {self.within} is not null"
+            " and wholes._synced_at is null and gone.entity is null"
+            f' and live."{stamp_of(self.entity)}" >= ?',
+            [self.entity.whole, start],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadWindow:
+    """A window that a run has read to its end."""
+
+    began: datetime
+    """When the run began, by its clock: whatever it fetched was fetched later."""
+
+    start: datetime | None
+    """The wall-clock time from which changes were asked for; None: everything was."""
+
+
+def windows_since(
+    warehouse: Warehouse, entity: Entity, swept: datetime | None, zone: str
+) -> list[ReadWindow]:
+    """The window of each run that was done with the entity after `swept`, oldest first."""
+    found = warehouse.rows(
+        "select runs.started_at, windows.since"
+        f" from {warehouse.table('sync_windows')} as windows"
+        f" join {warehouse.table('sync_runs')} as runs"
+        " on runs.run_id = windows.run_id and runs.entity = windows.entity"
+        # a backfill's windows are closed, and its runs may read wholes without their parts
+        " where windows.entity = ? and runs.command = 'sync'"
+        " and runs.status = ? and runs.started_at > ?"
+        " order by runs.started_at, windows.opened_at",
+        [entity.name, DONE, swept or EPOCH],
+    )
+    # of a run that also finished an older window, only the last one is its own; a backfill's last
+    # one is the pass over what changed meanwhile
+    last = {instant_of(began): since for began, since in found}
+    return [
+        ReadWindow(
+            began=began,
+            start=None if since is None else wall_clock_before(instant_of(since), zone),
+        )
+        for began, since in sorted(last.items())
+    ][-MOST_WINDOWS:]
+
+
+def wall_clock_before(instant: datetime, zone: str) -> datetime:
+    """The lower bound that a window from `instant` on asks with."""
+    import pendulum
+
+    return datetime.fromisoformat(clock.lower_bound(pendulum.instance(instant), zone))
+
+
+def swept_until(warehouse: Warehouse, entity: Entity) -> datetime | None:
+    """When the last run began that settled every candidate among the entity's parts."""
+    found = warehouse.rows(
+        f"select max(started_at) from {warehouse.table('sync_runs')}"
+        " where entity = ? and swept_at is not null",
+        [entity.name],
+    )
+    return None if found[0][0] is None else instant_of(found[0][0])
+
+
+def absent_twice(warehouse: Warehouse, entity: Entity) -> set[Key]:
+    """Rows that the last two complete reads of a list lacked, if those can be believed.
+
+    A read that is empty, or less than half of what is known, proves nothing.
+    """
+    reads = warehouse.rows(
+        f'select started_at, "rows" from {warehouse.table("sync_runs")}'
+        " where entity = ? and status = ? order by started_at desc limit 2",
+        [entity.name, DONE],
+    )
+    live = LiveRows(warehouse=warehouse, entity=entity)
+    known = live.open_count()
+    if len(reads) < 2 or any(not rows or 2 * rows < known for _, rows in reads):
+        return set()
+    return live.not_shown_since(instant_of(reads[1][0]))
+
+
+def open_condition(table: str, vanishing: Vanishing) -> str:
+    """What is true of rows that can still vanish. Codes are the table's own, never data."""
+    final = ", ".join(str(int(code)) for code in sorted(vanishing.final))
+    return f'{table}."{vanishing.status}" not in ({final})'
+
+
+def stamp_of(entity: Entity) -> str:
+    changes: Changes | None = entity.changes
+    return changes.stamp if changes else ""
+
+
+def batched(keys: Iterable[Key], size: int) -> Iterator[Collection[Key]]:
+    rest = iter(keys)
+    while some := list(islice(rest, size)):
+        yield some

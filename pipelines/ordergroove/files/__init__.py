@@ -1,0 +1,1 @@
+"""Daily files in the warehouse: which were loaded, and their rows."""

@@ -1,0 +1,1 @@
+"""What only GraphQL tells: the proof of the zone, and more columns."""

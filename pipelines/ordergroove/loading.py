@@ -1,0 +1,277 @@
+"""Chunks of batches become load packages: rows, positions and ledger in one.
+
+A chunk that fails is taken back; then each entity of it is loaded by itself, and only the
+offender fails.
+"""
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pipelines.ordergroove.reading import Delivery
+from sources.ordergroove import entity_resource, source_of
+from sources.ordergroove.entities import ENTITIES
+from sources.ordergroove.errors import EntityError
+from sources.ordergroove.model import Entity
+from sources.ordergroove.rows import latest_by_key, schema_of
+from state.ordergroove.ledger import BESIDE, LEDGER
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+    from dlt.common.typing import TLoaderFileFormat
+    from dlt.extract import DltResource
+
+log = logging.getLogger(__name__)
+
+LOOSE_VALUE = re.compile(r"\S+@\S+|(?<!\w)[-+]?\d[\d.,:/-]{4,}")
+"""Addresses of mail and longer numbers, outside of quotes."""
+
+
+@dataclass
+class Chunk:
+    """What goes into one load package."""
+
+    deliveries: dict[str, list[Delivery]] = field(default_factory=lambda: defaultdict(list))
+    ledger: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    rows: int = 0
+    bytes: int = 0
+
+    def add(self, delivery: Delivery) -> None:
+        self.deliveries[delivery.entity.name].append(delivery)
+        self.bytes += delivery.size
+        self.rows += delivery.batch.table.num_rows if delivery.batch else 0
+
+    def only(self, entity: str) -> "Chunk":
+        """The part of the chunk that concerns one entity."""
+        mine = {entity: self.deliveries[entity]}
+        return Chunk(deliveries=mine, ledger=self.ledger_of(mine.__contains__))
+
+    def rest(self) -> "Chunk":
+        """What the ledger says of entities that nothing in the chunk was delivered for."""
+        return Chunk(ledger=self.ledger_of(lambda entity: entity not in self.deliveries))
+
+    def ledger_of(self, concerns: Callable[[str], bool]) -> dict[str, list[dict[str, Any]]]:
+        chosen = {
+            name: [row for row in rows if concerns(row["entity"])]
+            for name, rows in self.ledger.items()
+        }
+        return {name: rows for name, rows in chosen.items() if rows}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.deliveries and not any(self.ledger.values())
+
+
+def load(
+    pipeline: "Pipeline", chunk: Chunk, *, create: Collection[str] = ()
+) -> dict[str, EntityError]:
+    """Loads the chunk; `create` are tables that have to exist even when nothing is in them.
+
+    Returns the entities that could not be loaded, with the reason. What failed is taken back:
+    neither rows nor position of it are in the warehouse.
+    """
+    try:
+        run_package(pipeline, chunk, create)
+    except Exception as error:
+        log.debug("a load failed", exc_info=True)
+        take_back(pipeline)
+        parts = apart(chunk, create)
+        if len(parts) <= 1:
+            take_windows_back(pipeline, chunk)
+            return refused(chunk, error)
+        log.warning("a load failed, loading each object type by itself")
+        failures: dict[str, EntityError] = {}
+        for part, tables in parts:
+            failures |= load(pipeline, part, create=tables)
+        return failures
+    return {}
+
+
+def apart(chunk: Chunk, create: Collection[str]) -> list[tuple[Chunk, list[str]]]:
+    """Each entity of the chunk by itself, then what concerns none of them, with its tables."""
+    # the first part that succeeds brings the tables of the ledger along
+    parts = [
+        (chunk.only(name), [table for table in create if table == name or table in LEDGER])
+        for name in chunk.deliveries
+    ]
+    rest, tables = chunk.rest(), [table for table in create if table not in chunk.deliveries]
+    if rest.ledger or set(tables) - set(LEDGER):
+        parts.append((rest, tables))
+    return parts
+
+
+def refused(chunk: Chunk, error: Exception) -> dict[str, EntityError]:
+    """What a chunk that cannot be loaded in smaller parts means for its entity, if it has one."""
+    if not chunk.deliveries:
+        log.warning("what this run did could not be written down: %s", reason_of(error))
+    return {name: failed_load(name, error) for name in chunk.deliveries}
+
+
+def take_back(pipeline: "Pipeline") -> None:
+    """Throws away the package that failed and goes back to the state of the warehouse."""
+    if pipeline.has_pending_data:
+        pipeline.abort_packages()
+
+
+def take_windows_back(pipeline: "Pipeline", chunk: Chunk) -> None:
+    """Deletes what the failed package may have said of windows: dlt merges each table by itself."""
+    from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+    rows = chunk.ledger.get("sync_windows", [])
+    key = LEDGER["sync_windows"].key
+    # a lake has no statement for it; the watermark stays, so the window is read again anyhow
+    if not rows or is_lake(pipeline):
+        return
+    kept = kept_instant if "sqlalchemy" in pipeline.destination.destination_type else as_it_is
+    with pipeline.sql_client() as client, suppress(DatabaseUndefinedRelation):
+        table = client.make_qualified_table_name("sync_windows")
+        for row in rows:
+            client.execute_sql(
+                f"delete from {table} where " + " and ".join(f"{name} = %s" for name in key),
+                *(kept(row[name]) for name in key),
+            )
+
+
+def as_it_is(value: object) -> object:
+    return value
+
+
+def kept_instant(value: object) -> object:
+    """An instant as the engines without zones keep it: UTC, SQLite even as this very text."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    return value
+
+
+def run_package(pipeline: "Pipeline", chunk: Chunk, create: Collection[str]) -> None:
+    ledger: dict[str, pa.Table] = {
+        name: pa.Table.from_pylist(rows, schema=BESIDE[name].schema)
+        for name, rows in chunk.ledger.items()
+        if rows
+    }
+    if rejected := rejected_in(chunk):
+        ledger["rejected_records"] = pa.concat_tables(rejected)
+    states: dict[str, dict[str, Any]] = {}
+    resources = []
+    for name, deliveries in chunk.deliveries.items():
+        if ledger and name not in create and not has_rows(deliveries):
+            states |= {name: state} if (state := state_after(deliveries)) else {}
+        else:
+            resources.append(resource_of(deliveries[0].entity, deliveries))
+    for name in create:
+        if name in LEDGER:
+            ledger.setdefault(name, LEDGER[name].schema.empty_table())
+        elif name not in chunk.deliveries:
+            entity = ENTITIES[name]
+            resources.append(entity_resource(entity, [(schema_of(entity).empty_table(), None)]))
+    resources += [ledger_resource(name, table, states) for name, table in ledger.items()]
+    if is_lake(pipeline):
+        for resource in resources:
+            # files cannot be merged into, tables of this format can
+            resource.apply_hints(
+                table_format="delta",
+                write_disposition={"disposition": "merge", "strategy": "upsert"},
+            )
+    pipeline.run(source_of(resources), loader_file_format=file_format_for(pipeline))
+
+
+def is_lake(pipeline: "Pipeline") -> bool:
+    return pipeline.destination.destination_type.endswith(".filesystem")
+
+
+def file_format_for(pipeline: "Pipeline") -> "TLoaderFileFormat":
+    """Parquet, as the batches are Arrow; CSV for PostgreSQL without its Arrow driver."""
+    if "postgres" not in pipeline.destination.destination_type:
+        return "parquet"
+    from pipelines.ordergroove.targets.postgres_dlt import has_fast_driver
+
+    return "parquet" if has_fast_driver() else "csv"
+
+
+def rejected_in(chunk: Chunk) -> list[pa.Table]:
+    return [
+        delivery.batch.rejected
+        for deliveries in chunk.deliveries.values()
+        for delivery in deliveries
+        if delivery.batch and delivery.batch.rejected.num_rows
+    ]
+
+
+def resource_of(entity: Entity, deliveries: list[Delivery]) -> "DltResource":
+    """The entity's rows of a chunk in one table, with the position after them."""
+    batches = [delivery.batch for delivery in deliveries if delivery.batch]
+    table = latest_by_key([batch.table for batch in batches], entity.key)
+    new_columns = sorted({name for batch in batches for name in batch.new_columns})
+    return entity_resource(entity, [(table, state_after(deliveries))], new_columns=new_columns)
+
+
+def has_rows(deliveries: Iterable[Delivery]) -> bool:
+    return any(delivery.batch and delivery.batch.table.num_rows for delivery in deliveries)
+
+
+def state_after(deliveries: Iterable[Delivery]) -> dict[str, Any] | None:
+    """The position after the last of the deliveries, as state; None when none carries one."""
+    positions = [delivery.position for delivery in deliveries if delivery.position]
+    return positions[-1].as_state() if positions else None
+
+
+def ledger_resource(
+    name: str, rows: pa.Table, states: Mapping[str, Mapping[str, Any]]
+) -> "DltResource":
+    """A dlt resource of a ledger table. It brings along `states` of entities without rows.
+
+    Each resource in a package costs a few hundredths of a second, rows or not.
+    """
+    import dlt
+
+    table = BESIDE[name]
+    unique = latest_by_key([rows], table.key)
+    hints: dict[str, Any] = {column: {"nullable": False} for column in table.key}
+    hints |= {column: {"data_type": "json"} for column in table.json_columns}
+
+    def deliver() -> Iterator[pa.Table]:
+        for entity, state in states.items():
+            dlt.current.resource_state(entity).update(state)
+        yield unique
+
+    return dlt.resource(
+        deliver,
+        name=name,
+        primary_key=list(table.key),
+        write_disposition={
+            "disposition": "merge",
+            "strategy": "delete-insert",
+            "deduplicated": True,
+        },
+        columns=hints,
+    )
+
+
+def failed_load(entity: str, error: Exception) -> EntityError:
+    return EntityError(
+        f"Loading {entity} failed: {reason_of(error, ENTITIES[entity])}",
+        "Mend the cause in the warehouse, then run `ordergroove sync` again.",
+    )
+
+
+def reason_of(error: BaseException, entity: Entity | None = None) -> str:
+    """What the engine said at the root of the error, without the values it stumbled over.
+
+    What stands in quotes stays only where all of it names the entity's table or its columns.
+    """
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    names = {entity.name, *schema_of(entity).names} if entity else set()
+    # later lines repeat the statement, or the row
+    told = next(iter(str(error).strip().splitlines()), "")
+    if not {text for _, text in re.findall(r"""(['"])(.*?)\1""", told)} <= names:
+        # a value may hold quotes itself: everything between the first and the last goes
+        told = re.sub(r"""(['"]).*\1""", "'...'", told)
+    return LOOSE_VALUE.sub("...", told) or type(error).__name__

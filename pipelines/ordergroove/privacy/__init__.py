@@ -1,0 +1,1 @@
+"""A customer forgotten: erased, and kept from coming back."""

@@ -1,0 +1,1 @@
+"""A test purchase, followed into the warehouse."""

@@ -1,0 +1,1 @@
+"""API and warehouse compared, and mended."""

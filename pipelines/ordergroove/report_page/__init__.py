@@ -1,0 +1,1 @@
+"""`report`: one HTML page of the SQL layer, with everything in it that it needs to be looked at."""

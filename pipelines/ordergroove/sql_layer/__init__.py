@@ -1,0 +1,1 @@
+"""The views of `sql/` in a warehouse: made, checked, shown."""

@@ -1,0 +1,1 @@
+"""Every version of a row that a sync saw."""
