@@ -1,0 +1,7 @@
+-- fct_orders has every order once
+select
+    order_id as record_key,
+    cast(count(*) as text) || ' rows' as problem
+from fct_orders
+group by order_id
+having count(*) > 1

@@ -1,0 +1,33 @@
+-- one row per order that was not deleted
+select
+    order_id,
+    customer_id,
+    currency_code,
+    status_code,
+    status_name,
+    is_open,
+    is_sent,
+    is_final,
+    is_successful,
+    -- null where nothing was tried
+    case when is_sent then is_successful and tries = 1 end as is_first_try,
+    created_at,
+    created_date,
+    placed_at,
+    place_date,
+    cancelled_at,
+    cancelled_date,
+    tries,
+    placement_code,
+    placement_reason,
+    revenue,
+    tax_total,
+    shipping_total,
+    discount_total,
+    total,
+    item_count,
+    units,
+    items_total,
+    merged_into_order_id,
+    merchant_order_id
+from int_orders

@@ -1,0 +1,16 @@
+-- one row per run and entity
+select
+    run_id,
+    entity,
+    command,
+    status,
+    started_at,
+    finished_at,
+    window_since_utc as window_since_at,
+    window_opened_at_utc as window_opened_at,
+    pages,
+    "rows" as rows_read,
+    deleted as rows_deleted,
+    retries,
+    error
+from sync_runs

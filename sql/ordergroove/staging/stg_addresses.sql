@@ -1,0 +1,28 @@
+-- one row per address
+select
+    public_id as address_id,
+    customer as customer_id,
+    label,
+    first_name,
+    last_name,
+    company_name,
+    address,
+    address2,
+    city,
+    state_province_code,
+    zip_postal_code,
+    phone,
+    fax,
+    country_code,
+    live as is_live,
+    created_utc as created_at,
+    cast(created as date) as created_date,
+    updated_utc as updated_at,
+    cast(updated as date) as updated_date,
+    token_id,
+    store_public_id,
+    _synced_at as synced_at,
+    _deleted_at as deleted_at,
+    _deleted_at is not null as is_deleted,
+    _unparsed is not null as has_unparsed
+from addresses

@@ -1,0 +1,27 @@
+-- one row per customer
+select
+    merchant_user_id as customer_id,
+    merchant as merchant_id,
+    session_id,
+    user_token_id,
+    first_name,
+    last_name,
+    email,
+    phone_number,
+    phone_type,
+    live as is_live,
+    created_utc as created_at,
+    cast(created as date) as created_date,
+    last_updated_utc as updated_at,
+    cast(last_updated as date) as updated_date,
+    last_login_utc as last_login_at,
+    cast(last_login as date) as last_login_date,
+    extra_data,
+    locale,
+    price_code,
+    experiences,
+    _synced_at as synced_at,
+    _deleted_at as deleted_at,
+    _deleted_at is not null as is_deleted,
+    _unparsed is not null as has_unparsed
+from customers

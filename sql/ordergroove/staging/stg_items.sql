@@ -1,0 +1,25 @@
+-- one row per item of an order
+select
+    public_id as item_id,
+    "order" as order_id,
+    offer as offer_id,
+    subscription as subscription_id,
+    product as product_id,
+    components,
+    subscription_component as subscription_component_id,
+    quantity,
+    product_attribute,
+    price,
+    extra_cost,
+    total_price,
+    one_time as is_one_time,
+    order_updated_utc as order_updated_at,
+    cast(order_updated as date) as order_updated_date,
+    frozen as is_frozen,
+    first_placed_utc as first_placed_at,
+    cast(first_placed as date) as first_placed_date,
+    _synced_at as synced_at,
+    _deleted_at as deleted_at,
+    _deleted_at is not null as is_deleted,
+    _unparsed is not null as has_unparsed
+from items
