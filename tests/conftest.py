@@ -1,0 +1,36 @@
+"""Servers that the whole session shares, started by the first test that needs them."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Server, mariadb, postgres
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    with mariadb() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> str:
+    """The address of a database that nobody has written to."""
+    name = f"shop{next(NUMBERS)}"
+    postgres_server.connect().cursor().execute(f"create database {name}")
+    return postgres_server.url_of(name)
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: Server) -> str:
+    """The address of a database that is not there yet."""
+    return mariadb_server.url_of(f"shop{next(NUMBERS)}")

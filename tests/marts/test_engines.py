@@ -1,0 +1,186 @@
+"""One text, many engines: every view gives the same rows on each, SQLite the ones it is meant for.
+
+The same tables are put into each of them.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.ordergroove.sql_layer import views
+from pipelines.ordergroove.sql_layer.database import Database, InWarehouse, quoted
+from pipelines.ordergroove.sql_layer.models import Model, models
+from pipelines.ordergroove.sql_layer.views import check
+from sources.ordergroove.sandbox import World
+from tests.marts.shops import ZONE, Witness, apply, copied, warehouse_of
+from tests.servers import mariadb, postgres
+
+START = dt.datetime(2025, 1, 5, 12, tzinfo=dt.UTC)
+SQLITE = re.compile("^(stg_|dim_)|^fct_orders$|^fct_order_items$")
+OWN_CLOCK = {"synced_at"}
+"""Columns that tell when this very run fetched a row."""
+
+
+class Shops:
+    """One world in a DuckDB file, and in other engines when they are asked for."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.directory = directory
+        self.stack = stack
+        self.world = World(
+            seed=11, customers=20, zone="America/New_York", now=START, days=150, alive=True
+        )
+        self.witness = Witness(self.world)
+        self.witness.advance(120)
+        self.home = stack.enter_context(warehouse_of(self.world, directory, self.witness.events()))
+        self.others: dict[str, InWarehouse] = {}
+
+    def on(self, name: str) -> InWarehouse:
+        if name not in self.others:
+            made = copied(self.home, DESTINATIONS[name](self), self.directory)
+            self.others[name] = self.stack.enter_context(made)
+            apply(self.others[name], self.world)
+        return self.others[name]
+
+
+DESTINATIONS: dict[str, Callable[[Shops], str]] = {
+    "postgres": lambda shops: shops.stack.enter_context(postgres()).url_of("postgres"),
+    "mariadb": lambda shops: shops.stack.enter_context(mariadb()).url_of("ordergroove"),
+    "sqlite": lambda shops: f"sqlite:///{shops.directory / 'warehouse.sqlite'}",
+}
+CASES = [
+    (engine, model)
+    for engine in DESTINATIONS
+    for model in models()
+    if engine != "sqlite" or SQLITE.search(model.name)
+]
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
+    with ExitStack() as stack:
+        yield Shops(tmp_path_factory.mktemp("shops"), stack)
+
+
+def rows(database: Database, model: Model, kinds: dict[str, str]) -> list[tuple[Any, ...]]:
+    names = [name for name in model.query.named_selects if name not in OWN_CLOCK]
+    # names of columns may be words of an engine
+    mark = "`" if database.dialect == "mysql" else '"'
+    listed = ", ".join(f"{mark}{name}{mark}" for name in names)
+    found = database.rows(f"select {listed} from {quoted(model.name, database)}")
+    shown = [
+        tuple(same(value, kinds[name]) for name, value in zip(names, row, strict=True))
+        for row in found
+    ]
+    return sorted(shown, key=repr)
+
+
+def same(value: Any, kind: str) -> Any:
+    """A value as every engine would give it if all had the same types."""
+    if value is None:
+        return None
+    if kind == "BOOLEAN":
+        return bool(value)
+    if kind.startswith(("DECIMAL", "DOUBLE", "HUGEINT")):
+        return Decimal(str(value)).quantize(Decimal("0.0001"))
+    if kind == "DATE":
+        return str(value)[:10]
+    if kind.startswith("TIMESTAMP"):
+        return moment(value)
+    if kind == "JSON":
+        return re.sub(r"\s", "", value if isinstance(value, str) else repr(value)) and "json"
+    return value
+
+
+def moment(value: Any) -> str:
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    if value.tzinfo is not None:
+        value = value.astimezone(dt.UTC)
+    return f"{value:%Y-%m-%d %H:%M:%S}"
+
+
+def kinds_of(database: InWarehouse, model: Model) -> dict[str, str]:
+    cursor: duckdb.DuckDBPyConnection = database.warehouse.connection.cursor()
+    described = cursor.execute(f"describe {quoted(model.name, database)}").fetchall()
+    return {row[0]: row[1] for row in described}
+
+
+@pytest.mark.parametrize(
+    ("engine", "model"), CASES, ids=[f"{engine}-{model.name}" for engine, model in CASES]
+)
+def test_a_view_gives_the_same_rows_on_every_engine(
+    engine: str, model: Model, shops: Shops
+) -> None:
+    other = shops.on(engine)
+    kinds = kinds_of(shops.home, model)
+    assert rows(other, model, kinds) == rows(shops.home, model, kinds)
+
+
+@pytest.mark.parametrize("engine", ["postgres", "mariadb"])
+def test_checks_find_the_same_on_every_engine(engine: str, shops: Shops) -> None:
+    assert check(shops.on(engine)) == check(shops.home)
+
+
+@pytest.mark.parametrize("engine", DESTINATIONS)
+def test_slow_views_as_tables_hold_the_same_rows(engine: str, shops: Shops) -> None:
+    other = shops.on(engine)
+    today = shops.world.now.date()
+    slow = [model for model in models() if model.is_slow and model.layer == "marts"]
+    # made, filled anew, and turned back
+    for materialize in (True, None, False):
+        done = views.apply(other, zone=ZONE, today=today, materialize=materialize)
+        assert (done.failed, done.kept) == ([], [])
+        for model in slow if engine != "sqlite" and materialize is not False else ():
+            kinds = kinds_of(shops.home, model)
+            assert rows(other, model, kinds) == rows(shops.home, model, kinds)
+
+
+@pytest.mark.parametrize("engine", DESTINATIONS)
+def test_views_can_be_changed_on_every_engine(engine: str, shops: Shops) -> None:
+
+    other = shops.on(engine)
+    number = Model(name="a_number", layer="marts", text="-- one row\nselect 1 as one")
+    text = "-- one row\nselect one + 1 as two from a_number"
+    twice = Model(name="another", layer="marts", text=text)
+
+    def applied(*more: Model) -> views.Applied:
+        return views.apply(
+            other, zone="UTC", today=shops.world.now.date(), shipped=[*models(), *more]
+        )
+
+    assert applied(number, twice).failed == []
+    # another column, another type: some engines replace no view by such
+    text = "-- one row\nselect 'x' as letter, 40 as one"
+    changed = Model(name="a_number", layer="marts", text=text)
+    done = applied(changed, twice)
+    assert (done.failed, done.kept) == ([], [])
+    assert other.rows(f"select two from {quoted('another', other)}") == [(41,)]
+    assert sorted(applied().dropped) == ["a_number", "another"]
+
+
+def test_a_view_that_somebodys_view_needs_is_kept_as_it_was(shops: Shops) -> None:
+    other = shops.on("postgres")
+    old = Model(name="needed", layer="marts", text="-- one row\nselect 1 as one")
+    new = Model(name="needed", layer="marts", text="-- one row\nselect 'x' as letter")
+
+    def applied(model: Model) -> views.Applied:
+        today = shops.world.now.date()
+        return views.apply(other, zone=ZONE, today=today, shipped=[*models(), model])
+
+    applied(old)
+    other.run(f"create view public.mine as select one from {quoted('needed', other)}")
+    done = applied(new)
+    assert done.failed == []
+    assert len(done.kept) == 1
+    assert "public.mine" in done.kept[0]
+    assert other.rows("select one from public.mine") == [(1,)]
+    other.run("drop view public.mine")
+    assert applied(new).made == ["needed"]

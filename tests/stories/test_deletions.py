@@ -1,0 +1,513 @@
+"""Deleted means deleted: what vanished is marked within one run, and nothing is without proof."""
+
+import datetime as dt
+import signal
+import threading
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pendulum
+import pytest
+from pendulum import DateTime
+
+from pipelines.ordergroove.preflight import Ask
+from sources.ordergroove.sandbox import Call, Fault, Rules, Sandbox, World
+from sources.ordergroove.sandbox.exchange import Answer
+from tests.stories.by_hand import ByHand, by_hand
+from tests.stories.deeds import something_happens
+from tests.stories.stage import staged
+
+DAY = dt.datetime(2035, 6, 5, 18, tzinfo=dt.UTC)
+ROUNDS = 200
+NAMES = ["orders", "items"]
+
+
+def merchant(seed: int = 5, customers: int = 40, **wanted: Any) -> World:
+    given: dict[str, Any] = {
+        "zone": "America/New_York",
+        "now": DAY,
+        "days": 90,
+        "alive": False,
+    } | wanted
+    return World(seed=seed, customers=customers, **given)
+
+
+def clock_of(world: World, lead_s: float = 0) -> DateTime:
+    return pendulum.instance(world.now).add(seconds=lead_s)
+
+
+def there(warehouse: ByHand, name: str) -> set[str]:
+    return {record["public_id"] for record in warehouse.world.truth(name)}
+
+
+def assert_marked(warehouse: ByHand, names: list[str] | tuple[str, ...] = tuple(NAMES)) -> None:
+    """What lives in the warehouse is what there is, and the rest is marked."""
+    for name in names:
+        truth = there(warehouse, name)
+        live = warehouse.keys(name, "_deleted_at is null")
+        assert live - truth == set(), f"{name}: ghosts"
+        assert truth - live == set(), f"{name}: missing, or marked wrongly"
+
+
+def assert_none_wrongly(warehouse: ByHand) -> None:
+    for name in NAMES:
+        truth = there(warehouse, name)
+        assert warehouse.keys(name, "_deleted_at is not null") & truth == set()
+
+
+def delete(world: World, share: float, rng: Random) -> int:
+    """Deletes a share of the waiting orders with what is in them. Returns how many."""
+    waiting = [row.record["public_id"] for row in world.rows("orders") if row.record["status"] == 1]
+    chosen = rng.sample(waiting, int(len(waiting) * share))
+    for order in chosen:
+        world.delete_order(order)
+    return len(chosen)
+
+
+def sweep_calls(calls: list[Call]) -> list[Call]:
+    """Requests that only the sweep makes: single objects, and lists of a status."""
+    return [call for call in calls if call.path_key or "status" in dict(call.query)]
+
+
+def test_after_each_of_200_random_rounds_one_run_has_marked_what_was_deleted() -> None:
+    rng = Random(11)
+    world = merchant(zone="America/Chicago", loser_is_bumped=False)
+
+    def while_paging(_: Any, __: Call) -> None:
+        if rng.random() < 0.3:
+            something_happens(world, rng, 1)
+            world.advance(seconds=rng.choice((0, 0, 1, 20)))
+
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        for _ in range(ROUNDS):
+            world.advance(hours=rng.choice((0, 0, 1, 5, 30)))
+            something_happens(world, rng, rng.randint(1, 12))
+            lead_s = rng.choice((0, 600, -600))
+            names = rng.sample(NAMES, 2)
+            if rng.random() < 0.2:
+                warehouse.sandbox.on_page = while_paging
+                warehouse.sync(names, clock_of(world, lead_s))
+                warehouse.sandbox.on_page = None
+                assert_none_wrongly(warehouse)
+            assert warehouse.sync(names, clock_of(world, lead_s)).exit_code() == 0
+            assert_marked(warehouse)
+    assert len(world.deleted) > ROUNDS
+
+
+def test_the_requests_for_the_proof_are_few_and_told() -> None:
+    rng = Random(3)
+    world = merchant(customers=60)
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        for _ in range(30):
+            world.advance(hours=rng.choice((0, 1, 30)))
+            gone = len(world.deleted)
+            something_happens(world, rng, rng.randint(0, 4))
+            before = len(warehouse.sandbox.calls)
+
+            run = warehouse.sync(NAMES, clock_of(world))
+
+            swept = sweep_calls(warehouse.sandbox.calls[before:])
+            pages = [call for call in swept if not call.path_key]
+            controls = 2 * 2
+            rows = [made for made in world.deleted[gone:] if made.entity in NAMES]
+            assert len(swept) - len(pages) <= len(rows) + (controls if rows else 0)
+            assert sum(made.sweep.requests for made in run.progress.values()) == len(swept)
+            told = warehouse.warehouse.rows(
+                "select sum(deleted), sum(sweep_requests) from ordergroove.sync_runs"
+                " where run_id = ?",
+                [run.run_id],
+            )
+            assert told == [(len(rows), len(swept))]
+
+
+def test_what_nothing_happened_to_costs_the_open_list_and_no_proof() -> None:
+    world = merchant()
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        before = len(warehouse.sandbox.calls)
+
+        warehouse.sync(NAMES, clock_of(world))
+
+        swept = sweep_calls(warehouse.sandbox.calls[before:])
+        assert {dict(call.query)["status"] for call in swept} >= {"1"}
+        assert [call for call in swept if call.path_key] == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_trouble_between_reading_and_proof_postpones_a_deletion_and_loses_none(seed: int) -> None:
+    rng = Random(seed)
+    world = merchant(seed)
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        for _ in range(6):
+            world.advance(hours=rng.choice((0, 0, 5, 30)))
+            something_happens(world, rng, rng.randint(4, 12))
+            kind, where = rng.choice(("500", "410", "reset", "403")), rng.choice(("single", "any"))
+            first = rng.choice((1, 2, 3))
+            # lists are read at first and again by the sweep: let the windows through
+            warehouse.bend = after_the_windows(kind, where, first)
+            run = warehouse.sync(NAMES, clock_of(world))
+            assert run.exit_code() in (0, 3)
+            assert_none_wrongly(warehouse)
+            if rng.random() < 0.5:
+                world.advance(hours=rng.choice((0, 5, 30)))
+                something_happens(world, rng, rng.randint(1, 4))
+
+            warehouse.bend = lambda _, answer: answer
+            assert warehouse.sync(NAMES, clock_of(world)).exit_code() == 0
+            assert_marked(warehouse)
+
+
+def after_the_windows(kind: str, where: str, first: int) -> Any:
+    """A server that fails from the sweep's request of that number on."""
+    seen = 0
+
+    def bend(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        nonlocal seen
+        single = request.url.path.count("/") > 2
+        if not (single or (where == "any" and "status" in request.url.params)):
+            return answer
+        seen += 1
+        if seen < first:
+            return answer
+        if kind == "reset":
+            raise httpx.ReadError("gone", request=request)
+        return httpx.Response(int(kind), json={"detail": "no"}, headers=dict(answer.headers))
+
+    return bend
+
+
+def records(answer: httpx.Response) -> list[Any]:
+    found: list[Any] = answer.json()["results"]
+    return found
+
+
+def reply(answer: httpx.Response, chosen: list[Any]) -> httpx.Response:
+    return httpx.Response(200, json={"next": None, "previous": None, "results": chosen})
+
+
+def is_open_list(request: httpx.Request) -> bool:
+    return "status" in request.url.params
+
+
+def empty_list(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    return reply(answer, []) if is_open_list(request) else answer
+
+
+def half_a_list(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    return reply(answer, records(answer)[::2]) if is_open_list(request) else answer
+
+
+def storm(*numbers: int) -> Any:
+    """Single objects of these numbers are missing, and the open list lacks ten that are there."""
+    asked = 0
+
+    def bend(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        nonlocal asked
+        if is_open_list(request):
+            return reply(answer, records(answer)[10:])
+        if request.url.path.count("/") > 2:
+            asked += 1
+            if asked in numbers:
+                return httpx.Response(404, json={"detail": "Not found."})
+        return answer
+
+    return bend
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [empty_list, half_a_list, storm(*range(1, 999)), storm(*range(2, 999)), storm(*range(1, 12))],
+    ids=["empty list", "half a list", "404 storm", "404 storm, late", "404 storm, early"],
+)
+def test_a_server_that_hides_what_is_there_makes_nothing_deleted(bend: Any) -> None:
+    rng = Random(4)
+    world = merchant(customers=60)
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        assert delete(world, 0.05, rng) > 0
+        warehouse.bend = bend
+
+        warehouse.sync(NAMES, clock_of(world))
+
+        assert_none_wrongly(warehouse)
+        # and what was deleted is found as soon as the server is itself again
+        warehouse.bend = lambda _, answer: answer
+        assert warehouse.sync(NAMES, clock_of(world)).exit_code() == 0
+        assert_marked(warehouse)
+
+
+def test_more_than_a_quarter_marks_nothing_until_it_is_accepted() -> None:
+    rng = Random(5)
+    world = merchant(customers=60)
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        gone = delete(world, 0.5, rng)
+        assert gone > 20
+        before = len(warehouse.sandbox.calls)
+
+        run = warehouse.sync(NAMES, clock_of(world))
+
+        assert run.exit_code() == 5
+        assert "--accept-deletions" in str(run.capped)
+        assert warehouse.keys("orders", "_deleted_at is not null") == set()
+        assert warehouse.keys("items", "_deleted_at is not null") == set()
+        # the asking ends when it is clear
+        assert len(sweep_calls(warehouse.sandbox.calls[before:])) < gone + 10
+        world.advance(days=1)
+        assert warehouse.sync(NAMES, clock_of(world)).exit_code() == 5
+
+        assert warehouse.sync(NAMES, clock_of(world), Ask(any_deletions=True)).exit_code() == 0
+        assert_marked(warehouse)
+        assert warehouse.sync(NAMES, clock_of(world)).exit_code() == 0
+
+
+def test_a_few_deletions_are_believed_whatever_their_share() -> None:
+    world = merchant(customers=8)
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        assert 0 < delete(world, 1.0, Random(1)) <= 20
+
+        assert warehouse.sync(NAMES, clock_of(world)).exit_code() == 0
+        assert_marked(warehouse)
+
+
+def test_without_the_sweep_items_are_found_and_orders_are_found_later() -> None:
+    world = merchant()
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        waiting = [row.record["public_id"] for row in world.rows("orders")
+                   if row.record["status"] == 1]  # fmt: skip
+        item = world.add_upsell(waiting[0])
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        world.delete_item(item)
+        world.delete_order(waiting[1])
+
+        run = warehouse.sync(NAMES, clock_of(world), Ask(sweep=False))
+
+        assert run.exit_code() == 0
+        assert warehouse.keys("items", "_deleted_at is not null") == {item}
+        assert warehouse.keys("orders", "_deleted_at is not null") == set()
+        warehouse.sync(NAMES, clock_of(world))
+        assert_marked(warehouse)
+
+
+def test_a_row_that_is_shown_again_lives_again() -> None:
+    world = merchant()
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        row = next(row for row in world.rows("orders") if row.record["status"] == 1)
+        key = row.record["public_id"]
+        hidden = hide(key)
+        warehouse.bend = hidden
+        warehouse.sync(NAMES, clock_of(world))
+        assert warehouse.keys("orders", "_deleted_at is not null") == {key}
+
+        warehouse.bend = lambda _, answer: answer
+        warehouse.sync(NAMES, clock_of(world))
+
+        # nothing of it changed, so only the list of open orders shows it
+        assert warehouse.keys("orders", "_deleted_at is not null") == set()
+
+
+def hide(key: str) -> Any:
+    """A server that denies one record everywhere."""
+
+    def bend(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        if key in request.url.path:
+            return httpx.Response(404, json={"detail": "Not found."})
+        if answer.status_code == 200 and "results" in answer.json():
+            content = answer.json()
+            content["results"] = [row for row in content["results"] if row["public_id"] != key]
+            return httpx.Response(200, json=content)
+        return answer
+
+    return bend
+
+
+def test_parts_of_what_came_and_went_between_two_reads_do_not_stay() -> None:
+    world = merchant()
+    made: list[str] = []
+
+    def come(_: Any, call: Call) -> None:
+        if call.entity == "orders" and not made:
+            made.append(world.subscribe(world.rows("customers")[0].record["merchant_user_id"]))
+            made.append(world.next_order(made[0]))
+
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        warehouse.sandbox.on_page = come
+        warehouse.sync(NAMES, clock_of(world), Ask(sweep=False))
+        warehouse.sandbox.on_page = None
+        world.advance(days=1)
+        world.delete_order(made[1])
+
+        assert warehouse.sync(NAMES, clock_of(world)).exit_code() == 0
+
+        assert_marked(warehouse)
+
+
+def test_a_deletion_within_the_second_of_the_last_change_survives_a_failed_run() -> None:
+    world = merchant()
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        order = next(row for row in world.rows("orders") if row.record["status"] == 1)
+        item = world.add_upsell(order.record["public_id"])
+        warehouse.sync(NAMES, clock_of(world))
+        world.delete_item(item)
+        warehouse.bend = after_the_windows("500", "single", 1)
+        for _ in range(2):
+            run = warehouse.sync(NAMES, clock_of(world))
+            assert run.exit_code() == 3
+            assert "the next run asks again" in str(run.unproven[0])
+            world.advance(days=1)
+        # by now no window shows the order any more
+        warehouse.bend = lambda _, answer: answer
+
+        run = warehouse.sync(NAMES, clock_of(world))
+
+        assert run.exit_code() == 0
+        assert run.progress["orders"].rows == 0
+        assert warehouse.keys("items", "_deleted_at is not null") == {item}
+
+
+def test_the_lists_of_another_merchant_prove_nothing() -> None:
+    world, other = merchant(), merchant(seed=6)
+    with by_hand(world) as warehouse, by_hand(other) as elsewhere:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        # nothing changed there, so that only the lists of open orders can tell
+        other.advance(days=1)
+        warehouse.bend = lambda request, _: elsewhere.sandbox.handle(request)
+
+        run = warehouse.sync(NAMES, clock_of(world))
+
+        assert run.exit_code() == 2
+        assert "another merchant" in str(run.unproven[0])
+        assert warehouse.keys("orders", "_deleted_at is not null") == set()
+        assert warehouse.keys("items", "_deleted_at is not null") == set()
+
+
+def test_what_is_missing_from_a_list_read_whole_is_asked_for_by_itself() -> None:
+    world = merchant()
+    names = [*NAMES, "one_time_incentives"]
+    waiting = [row.record["public_id"] for row in world.rows("orders") if row.record["status"] == 1]
+    granted = [world.grant(order) for order in waiting[:4]]
+    with by_hand(world) as warehouse:
+        warehouse.sync(names, clock_of(world))
+        world.advance(days=1)
+        world.erase("one_time_incentives", granted[0])
+
+        assert warehouse.sync(names, clock_of(world)).exit_code() == 0
+
+        assert warehouse.keys("one_time_incentives", "_deleted_at is not null") == {granted[0]}
+        assert_marked(warehouse, tuple(names))
+
+
+def test_without_a_single_object_two_complete_reads_have_to_lack_it() -> None:
+    world = merchant()
+    profiles = [row.record["public_id"] for row in world.rows("offer_profiles")]
+    with by_hand(world) as warehouse:
+        warehouse.sync(["offer_profiles"], clock_of(world))
+        # a list that lost more than half, however often, is none to go by
+        warehouse.bend = lambda _, answer: reply(answer, records(answer)[:1])
+        for _ in range(3):
+            world.advance(days=1)
+            warehouse.sync(["offer_profiles"], clock_of(world))
+        assert warehouse.keys("offer_profiles", "_deleted_at is not null") == set()
+        warehouse.bend = lambda _, answer: answer
+        world.advance(days=1)
+        warehouse.sync(["offer_profiles"], clock_of(world))
+
+        world.erase("offer_profiles", profiles[0])
+        world.advance(days=1)
+        warehouse.sync(["offer_profiles"], clock_of(world))
+        assert warehouse.keys("offer_profiles", "_deleted_at is not null") == set()
+        world.advance(days=1)
+        warehouse.sync(["offer_profiles"], clock_of(world))
+        assert warehouse.keys("offer_profiles", "_deleted_at is not null") == {profiles[0]}
+
+
+def test_a_key_of_several_parts_is_marked_as_one() -> None:
+    world = merchant()
+    key = (row := world.rows("product_groups")[0].record)["group_type"], row["name"]
+    with by_hand(world) as warehouse:
+        warehouse.sync(["product_groups"], clock_of(world))
+        world.erase("product_groups", key)
+        for _ in range(2):
+            world.advance(days=1)
+            warehouse.sync(["product_groups"], clock_of(world))
+
+        found = warehouse.warehouse.rows(
+            "select group_type, name from ordergroove.product_groups where _deleted_at is not null"
+        )
+        assert found == [key]
+
+
+def test_a_full_refresh_finds_whoever_is_gone_from_a_list_that_marks_nothing() -> None:
+    world = merchant()
+    customer = world.create_customer()
+    with by_hand(world) as warehouse:
+        warehouse.sync(["customers"], clock_of(world))
+        world.erase("customers", customer)
+        world.advance(days=1)
+        warehouse.sync(["customers"], clock_of(world))
+        assert warehouse.keys("customers", "_deleted_at is not null") == set()
+
+        warehouse.sync(["customers"], clock_of(world), Ask(full_refresh=True))
+
+        assert warehouse.keys("customers", "_deleted_at is not null") == {customer}
+
+
+class Watched(Sandbox):
+    """Tells when single objects have been asked for twice."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.asked_twice = threading.Event()
+
+    def respond(self, *given: Any, **named: Any) -> Answer:
+        answer = super().respond(*given, **named)
+        if sum(call.path_key is not None for call in self.calls) >= 2:
+            self.asked_twice.set()
+        return answer
+
+
+def test_a_run_killed_while_it_asks_leaves_nothing_half_done(tmp_path: Path) -> None:
+    world = merchant(customers=20, now=None)
+    # the control answers, then nothing does
+    slow = Fault(kind="slow", where="single", from_page=2, seconds=60)
+    sandbox = Watched(world, rules=Rules(is_ticking=True))
+    with staged(sandbox, tmp_path) as stage:
+        assert stage.command("sync", "orders", "items").returncode == 0
+        past = len(world.deleted)
+        assert delete(world, 0.3, Random(1)) > 0
+        stage.sandbox.trouble.faults = (slow,)
+        process = stage.start("sync", "orders", "items")
+        assert sandbox.asked_twice.wait(timeout=60)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+        assert stage.query("select count(*) from orders where _deleted_at is not null") == [(0,)]
+        stage.sandbox.trouble.faults = ()
+
+        done = stage.command("sync", "orders", "items")
+
+        assert done.returncode == 0, done.stderr
+        gone = {entry.key for entry in world.deleted[past:] if entry.entity == "orders"}
+        marked = stage.query("select public_id from orders where _deleted_at is not null")
+        assert {key for (key,) in marked} == gone
+        assert f"{len(gone)} deleted since" in done.stdout
+        evidence = stage.query("select distinct evidence from tombstones")
+        assert evidence == [("404 for it, 200 for others of the same run",)]

@@ -1,0 +1,53 @@
+"""The same merchant in every engine: each table equals the truth, column by column."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pendulum
+import pytest
+
+from sources.ordergroove.entities import ENTITIES
+from sources.ordergroove.sandbox import Rules, Sandbox, World
+from tests.stories.deeds import something_happens
+from tests.stories.stage import Stage, assert_true, staged
+from tests.stories.test_truth import deleted
+
+ENGINES = ("duckdb", "sqlite", "postgres", "mariadb")
+NOW = dt.datetime(2035, 3, 9, 20, tzinfo=dt.UTC)
+ROUNDS = 3
+
+
+@pytest.fixture(params=ENGINES)
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
+    engine = str(request.param)
+    return files.get(engine) or str(request.getfixturevalue(f"{engine}_url"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path, destination: str) -> Iterator[Stage]:
+    world = World(seed=5, customers=20, zone="America/New_York", now=NOW, days=90)
+    sandbox = Sandbox(world, rules=Rules())
+    with staged(sandbox, tmp_path, destination=destination) as made:
+        yield made
+
+
+def run(stage: Stage) -> None:
+    made = stage.sync(now=pendulum.instance(stage.world.now))
+    assert made.exit_code() == 0, [str(p.error) for p in made.failures]
+
+
+def test_first_load_and_rounds_of_changes_equal_the_truth_and_twice_is_once(stage: Stage) -> None:
+    rng = Random(11)
+    run(stage)
+    assert_true(stage, ghosts={})
+    for _ in range(ROUNDS):
+        stage.world.advance(hours=rng.choice((1, 5, 26)))
+        something_happens(stage.world, rng, 12)
+        run(stage)
+        assert_true(stage, ghosts=deleted(stage.world))
+    first = {name: stage.rows(name) for name in ENTITIES}
+    run(stage)
+    assert {name: stage.rows(name) for name in ENTITIES} == first

@@ -1,0 +1,275 @@
+"""The command line against the contract: verbs, flags, help, and what comes of bad usage."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pipelines.ordergroove.cli import cli
+from pipelines.ordergroove.settings_table import ROWS
+
+CONTRACT = {
+    "sync": {
+        "--full-refresh",
+        "--since",
+        "--dry-run",
+        "--no-sweep",
+        "--accept-deletions",
+        "--lock-timeout",
+        "--json",
+    },
+    "backfill": {"--from", "--to", "--slice", "--newest-first", "--lock-timeout", "--json"},
+    "reconcile": {"--since", "--deep", "--fix", "--json"},
+    "check": {"--json"},
+    "status": {"--max-age", "--json"},
+    "describe": {"--markdown", "--json"},
+    "demo": set(),
+    "sandbox": {"--port", "--seed", "--customers", "--webhooks"},
+    "query": {"--csv", "--parquet", "--json"},
+    "views": set(),
+    "views apply": {"--materialize", "--json"},
+    "views test": {"--json"},
+    "views sql": {"--dialect"},
+    "report": {"--to"},
+    "schedule": {"--at", "--lock-timeout", "--json"},
+    "webhooks": set(),
+    "webhooks serve": {"--host", "--port"},
+    "webhooks load": {"--lock-timeout", "--json"},
+    "webhooks tail": {"--lines", "--follow", "--json"},
+    "webhooks replay": {"--json"},
+    "forget": {"--lock-timeout", "--json"},
+    "graphql": {"--variables", "--dry-run", "--json"},
+    "files": set(),
+    "files load": {"--accept-unended", "--lock-timeout", "--json"},
+    "canary": {"--environment", "--product", "--keep", "--wait", "--json"},
+}
+"""Verbs and the flags that others build on. Source: design, section 8."""
+
+BACKFILL = ["backfill", "--from", "2023-01-01", "--to", "2025-01-01"]
+OF_WAREHOUSE = {"--destination", "--dataset"}
+OF_RECEIVER = {"--inbox", "--webhook-tolerance", "--webhook-body-limit"}
+OF_RUN = {f"{row.flag}" for row in ROWS if row.flag} - OF_RECEIVER | {"--inbox"}
+SETTINGS = {
+    "sync": OF_RUN,
+    "backfill": OF_RUN,
+    "schedule": OF_RUN,
+    "check": OF_RUN,
+    "reconcile": OF_RUN,
+    "status": OF_WAREHOUSE,
+    "query": OF_WAREHOUSE,
+    "forget": OF_WAREHOUSE | {"--inbox", "--publish"},
+    "report": OF_WAREHOUSE,
+    "views apply": OF_WAREHOUSE,
+    "views test": OF_WAREHOUSE,
+    "views sql": {"--dataset"},
+    "files load": OF_WAREHOUSE,
+    "graphql": {"--environment", "--base-url", "--graphql-version"},
+}
+
+
+def told(*words: str) -> Result:
+    return CliRunner().invoke(cli, words)
+
+
+def commands(group: click.Group = cli, above: str = "") -> dict[str, click.Command]:
+    """Every verb, those of a group with its name before theirs."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        found[f"{above}{name}"] = command
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{above}{name} ")
+    return found
+
+
+COMMANDS = commands()
+
+
+def flags_of(verb: str) -> set[str]:
+    return {flag for made in COMMANDS[verb].params for flag in made.opts}
+
+
+def test_the_verbs_are_those_of_the_contract() -> None:
+    assert set(COMMANDS) == set(CONTRACT)
+
+
+@pytest.mark.parametrize("verb", CONTRACT)
+def test_a_verb_has_the_flags_of_the_contract_and_help_shows_them(verb: str) -> None:
+    wanted = CONTRACT[verb] | SETTINGS.get(verb, set())
+    assert wanted <= flags_of(verb)
+    help_text = told(*verb.split(), "--help").output
+    assert all(re.search(rf"{flag}\b", help_text) for flag in wanted)
+
+
+@pytest.mark.parametrize("verb", CONTRACT)
+def test_help_teaches_by_an_example(verb: str) -> None:
+    assert f"  ordergroove {verb}" in told(*verb.split(), "-h").output
+
+
+@pytest.mark.parametrize("verb", CONTRACT)
+def test_help_tells_each_option_what_it_is(verb: str) -> None:
+    silent = [p for p in COMMANDS[verb].params if isinstance(p, click.Option) and not p.help]
+    assert silent == []
+
+
+def test_the_key_is_no_flag_of_any_verb() -> None:
+    every = {flag for verb in COMMANDS for flag in flags_of(verb)}
+    assert not {flag for flag in every if "key" in flag or "secret" in flag or "token" in flag}
+
+
+def test_no_name_is_taken_twice_in_a_verb() -> None:
+    for command in COMMANDS.values():
+        names = [made.name for made in command.params]
+        assert sorted(names) == sorted(set(names))
+
+
+def run_in(
+    directory: Path, words: Sequence[str], **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """The command in a directory that is its home as well."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORDERGROOVE_", "DLT_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.ordergroove", *words],
+        cwd=directory,
+        env=kept | {"HOME": str(directory), "PYTHONPATH": os.getcwd()} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["snyc"], "No such command"),
+        (["sync", "--fulll-refresh"], "No such option"),
+        (["sync", "order"], "did you mean 'orders'?"),
+        (["describe", "customer"], "did you mean 'customers'?"),
+        (["sync", "--entities", "orders,itmes"], "'items'"),
+        (["sync", "--since", "soon"], "2026-06-10T14:00"),
+        (["sync", "--since", "2026-06-01", "--full-refresh"], "leave --since away"),
+        (["sync", "--lock-timeout", "long"], "--lock-timeout"),
+        (["sync", "--overlap", "10m"], "overlap"),
+        (["sync", "--timezone", "Central"], "timezone"),
+        (["sync", "--base-url", "http://restapi.ordergroove.com"], "https"),
+        (["sync", "--base-url", "ordergroove"], "base_url"),
+        (["sync", "--destination", "warehouse.duckdb"], "destination"),
+        (["sync", "--dataset", "My Data"], "dataset"),
+        (["backfill"], "'--from'"),
+        (["backfill", "--from", "2024-02-30", "--to", "2025-01-01"], "2026-06-10T14:00"),
+        (["backfill", "--from", "2025-01-01", "--to", "2024-01-01"], "nothing to read"),
+        (["backfill", "--from", "2099-01-01", "--to", "2100-01-01"], "nothing to read"),
+        ([*BACKFILL, "--slice", "mnth"], "did you mean 'month'?"),
+        ([*BACKFILL, "order"], "did you mean 'orders'?"),
+        ([*BACKFILL, "--lock-timeout", "long"], "--lock-timeout"),
+        (BACKFILL, "ORDERGROOVE_API_KEY"),
+        (["status", "--max-age", "yesterday"], "--max-age"),
+        (["query", "select 1", "--csv", "--json"], "Choose one"),
+        (["report"], "There is no warehouse"),
+        (["report", "--to", "."], "is a directory"),
+        (["schedule", "--at", "25:00"], "14:30"),
+        (["schedule", "--zone", "Nowhere"], "--zone"),
+        (["schedule", "--destination", "postgresql://me:s3cr3t@host/db"], "password"),
+        (["sync", "--inbox", "redis://me:s3cr3t@host"], "no address of an inbox"),
+        (["sync", "--inbox", "sqlite:///.ordergroove/w.sqlite"], "each run empties"),
+        (["webhooks", "serve"], "ORDERGROOVE_WEBHOOK_KEYS"),
+        (["webhooks", "serve", "--webhook-body-limit", "big"], "8MB"),
+        (["webhooks", "tail", "--inbox", "none"], "There is no inbox"),
+        (["webhooks", "load", "--inbox", "none"], "There is no inbox"),
+        (["forget"], "CUSTOMER"),
+        (["forget", "s3cr3t", "--lock-timeout", "long"], "--lock-timeout"),
+        (["webhooks", "replay", "nowhere.jsonl"], "cannot be read"),
+        (["sync"], "ORDERGROOVE_API_KEY"),
+        (["graphql", "{ order { total } }"], "ORDERGROOVE_API_KEY"),
+        (["graphql", "select 1"], "no GraphQL query"),
+        (["files", "load", "nowhere"], "no report"),
+        (["files", "load", "sftp://me:s3cr3t@host/outgoing"], "SFTP program"),
+        (["canary"], "--environment staging"),
+        (["canary", "--environment", "staging", "--purchase-url", "https://x.test"], "both"),
+        (["canary", "--environment", "staging", "--wait", "long"], "--wait"),
+        (["graphql", "{ a } ", "--variables", "[1]", "--dry-run"], "JSON object"),
+        (["graphql", "{ orders(first: 500) { a } }", "--dry-run"], "pages of 500"),
+        (["graphql", "{ order { total } }", "--graphql-version", "2026"], "graphql_version"),
+        (["status"], "ordergroove sync"),
+        (["query", "select 1"], "ordergroove sync"),
+    ],
+)
+def test_bad_input_is_a_message_and_exit_code_two(
+    tmp_path: Path, words: list[str], hint: str
+) -> None:
+    done = run_in(tmp_path, words)
+
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ({"ORDERGROOVE_DESTINATON": "duckdb:///x"}, "did you mean 'ORDERGROOVE_DESTINATION'?"),
+        ({"ORDERGROOVE_READ_TIMEOUT": "soon"}, "ORDERGROOVE_READ_TIMEOUT"),
+        ({"ORDERGROOVE_API_KEY": "two words of s3cr3t"}, "ORDERGROOVE_API_KEY"),
+    ],
+)
+def test_a_bad_variable_is_named_and_its_secret_is_not(
+    tmp_path: Path, variable: dict[str, str], hint: str
+) -> None:
+    done = run_in(tmp_path, ["sync"], **variable)
+
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert "s3cr3t" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[sources.ordergroove\n", "config.toml"),
+        ("[sources.ordergroove]\ndestinaton = 'duckdb:///x'\n", "did you mean 'destination'?"),
+        ("[sources.ordergroove]\noverlap = '1m'\n", "overlap"),
+    ],
+)
+def test_a_broken_file_of_settings_is_named(tmp_path: Path, text: str, hint: str) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text(text, "utf-8")
+
+    done = run_in(tmp_path, ["sync"], ORDERGROOVE_API_KEY="a-key")
+
+    assert done.returncode == 2
+    assert hint in done.stderr
+    assert "config.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m pipelines.ordergroove describe --json | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_schedule_prints_what_it_was_given(tmp_path: Path) -> None:
+    words = ["schedule", "--zone", "UTC", "--destination", "duckdb:////srv/shop/w.duckdb"]
+    done = run_in(tmp_path, words)
+
+    assert done.returncode == 0
+    assert "sync --lock-timeout 1h --destination duckdb:////srv/shop/w.duckdb" in done.stdout
+    assert str(tmp_path / "ordergroove.log") in done.stdout
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert re.fullmatch(r"ordergroove, version \d+\.\d+\.\d+\n", told("--version").output)
