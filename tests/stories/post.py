@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 KEY = "whk_test_0123456789abcdef"
+# one second for all, so that the same delivery made twice is the same bytes
+CREATED = int(time.time())
 
 
 def delivery(number: int = 1, **changed: Any) -> bytes:
@@ -14,7 +16,7 @@ def delivery(number: int = 1, **changed: Any) -> bytes:
     members = {
         "id": f"evt_{number:06}",
         "type": "order.success",
-        "created": int(time.time()),
+        "created": CREATED,
         "data": {"object": {"type": "order", "public_id": f"ord_{number}", "total": "9.90"}},
         "context": None,
         "snapshot": {},

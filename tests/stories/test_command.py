@@ -7,6 +7,7 @@ import pty
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -51,10 +52,20 @@ def test_without_a_terminal_there_is_a_log_line_for_each_entity_and_a_summary(st
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_the_next_day_the_summary_tells_what_changed(loaded: Stage) -> None:
-    done = loaded.command("sync")
+def test_the_next_day_the_summary_tells_what_changed(tmp_path: Path) -> None:
+    # a shop that stood still for two days has no stamp within the overlap, whatever the hour
+    two_days_ago = datetime.now(UTC) - timedelta(days=2)
+    world = World(seed=5, customers=20, days=60, now=two_days_ago, alive=False)
+    with staged(Sandbox(world, rules=Rules(is_ticking=True)), tmp_path) as stage:
+        stage.command("sync")
+        quiet = stage.command("sync")
+        world.advance(days=2)
+        world.create_customer()
+        lively = stage.command("sync")
 
-    assert re.search(r"^orders: +nothing new since .* E[SD]T$", done.stdout, re.MULTILINE)
+    for name in ("customers", "orders"):
+        assert re.search(rf"^{name}: +nothing new since .* E[SD]T$", quiet.stdout, re.MULTILINE)
+    assert re.search(r"^customers: +1 changed since .* E[SD]T$", lively.stdout, re.MULTILINE)
 
 
 def test_json_is_the_whole_of_standard_output(stage: Stage) -> None:
