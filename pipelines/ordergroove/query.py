@@ -5,7 +5,6 @@ clock is UTC, so that an answer does not depend on the machine that asks.
 """
 
 import csv
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -19,6 +18,7 @@ import orjson
 from pipelines.ordergroove.grid import grid, natural_width, printable
 from pipelines.ordergroove.query_elsewhere import asked, numbers_in, write_parquet
 from pipelines.ordergroove.warehouse import Warehouse
+from pipelines.ordergroove.written_file import replacing
 from sources.ordergroove.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -262,20 +262,8 @@ def to_parquet(warehouse: Warehouse, sql: str, path: Path) -> int:
     no such type. Returns the number of rows. Raises ConfigError as `answer` does, and when the
     file cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.touch()
-        rows = written(warehouse, sql, beside)
-        beside.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            what=f"{path} cannot be written: {error.strerror}.",
-            do="Name a file in a directory that exists and that you may write to.",
-            state="What was there before is as it was.",
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return rows
+    with replacing(path) as beside:
+        return written(warehouse, sql, beside)
 
 
 def written(warehouse: Warehouse, sql: str, path: Path) -> int:

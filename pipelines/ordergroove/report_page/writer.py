@@ -1,6 +1,5 @@
 """Writes the report into a file, which is there when it is complete."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pipelines.ordergroove.report_page.library import javascript
 from pipelines.ordergroove.report_page.page import page
 from pipelines.ordergroove.sql_layer.database import InWarehouse
 from pipelines.ordergroove.warehouse import Warehouse
-from sources.ordergroove.errors import ConfigError
+from pipelines.ordergroove.written_file import replacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,25 +37,11 @@ def write_report(warehouse: Warehouse, path: Path, now: DateTime) -> Written:
     library = javascript()
     charts = all_shown(InWarehouse(warehouse=warehouse))
     name = warehouse.dataset or "ordergroove"
-    put(path, page(charts, name=name, now=now, library=library))
+    with replacing(path) as beside:
+        beside.write_text(page(charts, name=name, now=now, library=library), "utf-8", newline="\n")
     return Written(
         path=path,
         asked=len(charts),
         charts=sum(1 for one in charts if one.rows),
         refused=[f"{one.chart.name}: {one.refused}" for one in charts if one.refused],
     )
-
-
-def put(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, "utf-8", newline="\n")
-        beside.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            what=f"{path} cannot be written: {error.strerror}.",
-            do="Name a file in a directory that exists and that you may write to.",
-            state="What was there before is as it was.",
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
