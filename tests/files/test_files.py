@@ -13,9 +13,11 @@ import pytest
 
 from pipelines.ordergroove.files.load import Loaded, found_at, load
 from pipelines.ordergroove.warehouse import opened, scratch_in
+from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.files.content import Unusable, content_of
 from sources.ordergroove.files.names import named
-from sources.ordergroove.files.reports import CANCELLED, CRM, ORDERS
+from sources.ordergroove.files.reports import CANCELLED, CRM, ORDERS, REPORTS
+from sources.ordergroove.kinds import Personal
 from sources.ordergroove.sandbox import Sandbox, World
 from sources.ordergroove.sandbox.exports import drop_crm_report
 from tests.stories.stage import Stage
@@ -48,6 +50,27 @@ def loaded(stage: Stage, place: Path, **more: Any) -> Loaded:
         pipeline = warehouse.pipeline(scratch)
         now = pendulum.now("UTC")
         return load(found_at(place), warehouse, pipeline, now=now, **more)
+
+
+def test_columns_that_tell_of_a_person_are_marked() -> None:
+    marked = {
+        column.name: column.personal
+        for report in REPORTS.values()
+        for column in report.columns
+        if column.personal is not Personal.NO
+    }
+    direct = dict.fromkeys(
+        ("email_address", "customer_email", "first_name", "last_name"), Personal.DIRECT
+    )
+    ids = ("ordergroove_user_id", "merchant_user_id", "customer_id")
+    assert marked == direct | dict.fromkeys(ids, Personal.PSEUDONYM)
+
+
+def test_a_column_that_names_an_object_of_the_api_names_its_key() -> None:
+    for report in REPORTS.values():
+        for named_by in (column.references for column in report.columns if column.references):
+            entity, _, column = named_by.partition(".")
+            assert ENTITIES[entity].key == (column,)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.ordergroove.keyed_rows import keyed_rows
 from sources.ordergroove.clock import UTC_STAMP
-from sources.ordergroove.files.reports import Report
+from sources.ordergroove.files.reports import KEPT_BESIDE, Report
 from sources.ordergroove.kinds import Kind
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ REJECTED_SCHEMA = pa.schema([*OF_FILE, ("reason", pa.string()), ("line", pa.stri
 
 def schema_of(report: Report) -> pa.Schema:
     columns = [(column.name, TYPES[column.kind]) for column in report.columns]
-    kept = [("other_columns", pa.string()), ("_unparsed", pa.string())]
-    return pa.schema([*OF_FILE, *columns, *kept])
+    return pa.schema([*OF_FILE, *columns, *((name, pa.string()) for name in KEPT_BESIDE)])
 
 
 def report_rows(report: Report, rows: Sequence[dict[str, Any]]) -> "DltResource":
@@ -64,7 +63,7 @@ def report_rows(report: Report, rows: Sequence[dict[str, Any]]) -> "DltResource"
         for column in report.columns
         if column.kind is Kind.MONEY
     }
-    hints = {"other_columns": JSON, "_unparsed": JSON, **kinds}
+    hints = {**dict.fromkeys(KEPT_BESIDE, JSON), **kinds}
     return keyed_rows(report.table, rows, schema=schema_of(report), key=KEY, hints=hints)
 
 

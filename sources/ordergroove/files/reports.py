@@ -7,10 +7,11 @@ is kept as well, in `other_columns`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from types import MappingProxyType
 
-from sources.ordergroove.kinds import Kind
+from sources.ordergroove.kinds import Kind, Personal
 
 TEXT, INTEGER, MONEY, DATE, STAMP = (
     Kind.TEXT, Kind.INTEGER, Kind.MONEY, Kind.DATE, Kind.LOCAL_STAMP,
@@ -24,6 +25,10 @@ class FileColumn:
     name: str
     kind: Kind = TEXT
     headers: tuple[str, ...] = ()
+    _: KW_ONLY
+    personal: Personal = Personal.NO
+    references: str | None = None
+    """`table.column` of the API's tables that the value names; files know few such ids."""
 
     @property
     def known_as(self) -> frozenset[str]:
@@ -50,16 +55,25 @@ class Report:
         return f"sftp_{self.name}"
 
 
+KEPT_BESIDE = ("other_columns", "_unparsed")
+"""Columns of every report's table that hold what is not named here: they may hold anything."""
+
+
 def plain(header: str) -> str:
     """A header without case, spaces and signs."""
     return re.sub(r"[^a-z0-9]", "", header.lower())
 
 
+person = partial(FileColumn, personal=Personal.DIRECT)
+pseudonym = partial(FileColumn, personal=Personal.PSEUDONYM)
+public_id = partial(FileColumn, references="subscriptions.public_id")
+product_id = partial(FileColumn, references="products.external_product_id")
+
 # internal ids are numbers that the API does not know; they stay text
 PEOPLE = (
     FileColumn("merchant"),
-    FileColumn("ordergroove_user_id", headers=("User ID", "customer_id")),
-    FileColumn("merchant_user_id"),
+    pseudonym("ordergroove_user_id", headers=("User ID", "customer_id")),
+    pseudonym("merchant_user_id", references="customers.merchant_user_id"),
 )
 BEGINNING = (
     FileColumn("create_date", DATE),
@@ -67,7 +81,7 @@ BEGINNING = (
     FileColumn("start_date", DATE),
     FileColumn("customer_status"),
     FileColumn("subscription_id"),
-    FileColumn("public_subscription_id"),
+    public_id("public_subscription_id"),
     FileColumn("offer_id"),
     FileColumn("merchant_order_id"),
 )
@@ -82,11 +96,11 @@ ORDERS = Report(
         # not among the columns that the help centre lists, but named as the key elsewhere
         FileColumn("order_item_id"),
         FileColumn("ordergroove_subscription_id", headers=("subscription_id",)),
-        FileColumn("email_address"),
-        FileColumn("first_name"),
-        FileColumn("last_name"),
+        person("email_address"),
+        person("first_name"),
+        person("last_name"),
         FileColumn("product"),
-        FileColumn("external_product_id", headers=("product_id", "Merchant Product ID")),
+        product_id("external_product_id", headers=("product_id", "Merchant Product ID")),
         FileColumn("sku"),
         FileColumn("quantity", INTEGER),
         FileColumn("price", MONEY),
@@ -108,12 +122,12 @@ CRM = Report(
     name="crm_subscription",
     needed=("og_subscription_id",),
     columns=(
-        FileColumn("og_subscription_id"),
-        FileColumn("customer_id"),
-        FileColumn("customer_email"),
+        public_id("og_subscription_id"),
+        pseudonym("customer_id"),
+        person("customer_email"),
         FileColumn("subscription_create_date", STAMP),
         FileColumn("merchant_order_id"),
-        FileColumn("external_product_id"),
+        product_id("external_product_id"),
         FileColumn("sku"),
         FileColumn("quantity", INTEGER),
         FileColumn("frequency", INTEGER),
