@@ -75,6 +75,19 @@ class Share:
 
     lacks: list[Lack] = field(default_factory=list)
 
+    is_closing: bool = False
+    """The slices are read: what changed meanwhile is asked for."""
+
+    stale_since: DateTime | None = None
+    """When a window was opened that was left over by then."""
+
+    def is_closed_by(self, window: Window | None) -> bool:
+        """Whether a window, None one yet to be opened, asks for all that changed meanwhile."""
+        opened_at = window and window.opened_at
+        if not self.is_closing:
+            self.is_closing, self.stale_since = True, opened_at
+        return opened_at is None or opened_at != self.stale_since
+
     def show(self, backfill: Backfill) -> None:
         """Takes down how far it is, for those who watch."""
         until = min(backfill.until, backfill.opened_at)
@@ -150,13 +163,20 @@ class Turn:
             yield Delivery(entity=share.entity, is_paused=True)
 
     def changes(self, position: Position, backfill: Backfill) -> Iterator[Delivery]:
-        """What changed meanwhile, as every sync asks for it; with its last page all is done."""
+        """What changed meanwhile, as every sync asks for it; with its last page all is done.
+
+        A window that was left over when the last slice was read does not count: what changed
+        during the slices may be behind it.
+        """
+        counts = self.share.is_closed_by(position.window)
         last: Delivery | None = None
         for delivery in self.reader.deliveries(position):
             if last is not None:
                 yield last
+                counts = counts or last.completed is not None
             last = delivery
-        is_over = not self.reader.pause.is_set()
+        # however short the turn was: a window that was read to its end is
+        is_over = counts and last is not None and last.completed is not None
         if last is not None:
             end = last.position
             yield replace(last, position=finished(end, backfill) if is_over and end else end)
