@@ -75,6 +75,18 @@ def test_answers_are_written_and_refused_in_the_engines_own_words(stage: Stage) 
     assert len(stage.rows("orders")) == orders
 
 
+def test_one_connection_answers_one_question_after_the_other(stage: Stage) -> None:
+    stage.sync("orders")
+    orders = len(stage.truth("orders"))
+    question = "select public_id from orders"
+    with opened(stage.settings(), read_only=True) as warehouse:
+        for _ in range(2):
+            assert len(list(answer(warehouse, question).rows)) == orders
+            with pytest.raises(ConfigError):
+                answer(warehouse, "select nothing from orders")
+        assert warehouse.rows(f"select count(*) from {warehouse.table('orders')}") == [(orders,)]
+
+
 def refusal(stage: Stage, question: str) -> ConfigError:
     with (
         opened(stage.settings(), read_only=True) as warehouse,

@@ -103,6 +103,7 @@ class PostgresServer:
             refuse_held=self.refuse_held,
             only_reading=("begin read only", f'set local search_path to "{self.settings.dataset}"'),
             streaming=streaming,
+            end_question=end_question,
             holds=lambda held: holder_of(held, self.settings) is not None,
         )
 
@@ -142,6 +143,12 @@ def streaming(connection: Any) -> Any:
     """A cursor of the server's. Only a transaction can have one, and this driver wants to know."""
     connection.autocommit = False
     return connection.cursor("question")
+
+
+def end_question(connection: Any) -> None:
+    connection.rollback()
+    # what `streaming` has switched off; the driver refuses it within a transaction
+    connection.autocommit = True
 
 
 def lock_key(settings: Settings) -> tuple[int, int]:

@@ -47,6 +47,9 @@ class SqlDatabase:
     streaming: Callable[[Any], Any] = lambda connection: connection.cursor()
     """A cursor that doesn't hold all rows in memory."""
 
+    end_question: Callable[[Any], None] = lambda connection: connection.rollback()
+    """Ends the session that somebody's question before this one was asked in."""
+
     begin: str = "begin"
     let_go: Callable[[], None] = lambda: None
     """What is to be done once the connection is closed."""
@@ -86,6 +89,7 @@ class SqlDatabase:
         cursor.close()
 
     def ask(self, sql: str) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+        self.end_question(self.connection)
         for words in self.only_reading:
             self.said(words)
         cursor = self.streaming(self.connection)
