@@ -56,7 +56,7 @@ class Settings:
     whole_read_every: timedelta
     """Zero: by every run."""
 
-    duckdb_memory_limit: str
+    duckdb_memory_limit: str | None
     duckdb_threads: int
     chunk_seconds: float
     views: str

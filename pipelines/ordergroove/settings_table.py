@@ -165,7 +165,7 @@ ROWS = (
     Row(
         name="duckdb_memory_limit",
         parse=values.memory,
-        default="128MB",
+        default_shown="128MB while loading, 512MB for questions",
         help="the memory that DuckDB may take",
     ),
     Row(

@@ -1,7 +1,7 @@
 """What the SQL layer needs of an engine: run statements, fetch rows, say what is there."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -68,7 +68,9 @@ class InWarehouse:
                 self.take(session, step)
             session.execute("commit")
         except BaseException:
-            session.execute("rollback")
+            # an engine may have ended the transaction itself; why it did is the error to be told
+            with suppress(Exception):
+                session.execute("rollback")
             raise
         finally:
             session.close()

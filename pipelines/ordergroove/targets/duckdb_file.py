@@ -15,6 +15,10 @@ from pipelines.ordergroove.targets.engine import UNCHANGED, Step
 from sources.ordergroove.errors import ConfigError, Held
 
 PREFIX = "duckdb:///"
+FOR_LOADING = "128MB"
+FOR_QUESTIONS = "512MB"
+"""What DuckDB may take where no setting says so: joins of views need more than merges."""
+
 HELD = re.compile("could not set lock|already open in|used by another process", re.IGNORECASE)
 """How DuckDB says, on the various systems, that somebody else has the file open."""
 
@@ -155,7 +159,8 @@ def connected(settings: Settings, path: Path, *, read_only: bool) -> duckdb.Duck
             str(path),
             read_only=read_only,
             config={
-                "memory_limit": settings.duckdb_memory_limit,
+                "memory_limit": settings.duckdb_memory_limit
+                or (FOR_QUESTIONS if read_only else FOR_LOADING),
                 "threads": settings.duckdb_threads,
             },
         )
