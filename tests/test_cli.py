@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -152,7 +153,11 @@ def run_in(
         (["describe", "customer"], "did you mean 'customers'?"),
         (["sync", "--entities", "orders,itmes"], "'items'"),
         (["sync", "--since", "soon"], "2026-06-10T14:00"),
+        (["sync", "--since", ""], "2026-06-10T14:00"),
+        (["sync", "--since", "06/01/2026"], "2026-06-10T14:00"),
+        (["sync", "--since", "2999-01-01"], "in the future"),
         (["sync", "--since", "2026-06-01", "--full-refresh"], "leave --since away"),
+        (["sync", "--since", "", "--full-refresh"], "leave --since away"),
         (["sync", "--lock-timeout", "long"], "--lock-timeout"),
         (["sync", "--overlap", "10m"], "overlap"),
         (["sync", "--timezone", "Central"], "timezone"),
@@ -171,6 +176,8 @@ def run_in(
         (["status", "--max-age", "yesterday"], "--max-age"),
         (["query", "select 1", "--csv", "--json"], "Choose one"),
         (["report"], "There is no warehouse"),
+        (["views", "apply"], "There is no warehouse"),
+        (["views", "test"], "There is no warehouse"),
         (["report", "--to", "."], "is a directory"),
         (["schedule", "--at", "25:00"], "14:30"),
         (["schedule", "--zone", "Nowhere"], "--zone"),

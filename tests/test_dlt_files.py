@@ -96,8 +96,8 @@ def test_an_unknown_key_is_refused_with_the_known_ones_and_the_likely_one(
     write(home, "config.toml", HEAD + "overlaps = 3")
     error = refusal(cwd, home)
     assert error.what == (
-        "~/.dlt/config.toml: the key 'overlaps' in [sources.ordergroove] is no setting;"
-        " did you mean 'overlap'?."
+        "~/.dlt/config.toml: the key 'overlaps' in [sources.ordergroove] is no setting"
+        " (did you mean 'overlap'?)."
     )
     assert error.do == f"Remove it, or use one of: {', '.join(KNOWN)}."
 

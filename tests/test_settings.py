@@ -157,7 +157,7 @@ def test_an_unknown_variable_is_refused_with_the_known_ones_and_the_likely_one(
     place: Place,
 ) -> None:
     error = place.refusal(overlapp="3h")
-    assert "ORDERGROOVE_OVERLAPP is no setting; did you mean 'ORDERGROOVE_OVERLAP'?" in error.what
+    assert "ORDERGROOVE_OVERLAPP is no setting (did you mean 'ORDERGROOVE_OVERLAP'?)" in error.what
     for row in ROWS:
         assert row.variable in error.do
 

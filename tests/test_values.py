@@ -56,7 +56,7 @@ def test_no_key_is_ever_part_of_a_refusal(text: str) -> None:
 
 def test_a_word_out_of_a_few_is_refused_with_those_few_and_the_likely_one() -> None:
     fault = refusal(values.choice("production", "staging"), "Stagign")
-    assert fault.wrong == "'Stagign' is not known; did you mean 'staging'?"
+    assert fault.wrong == "'Stagign' is not known (did you mean 'staging'?)"
     assert fault.instead == "Write one of: production, staging."
 
 
@@ -68,7 +68,7 @@ def test_names_come_back_once_each_and_in_the_known_order() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     fault = refusal(values.names_among(["items", "orders"]), "items,order")
-    assert fault.wrong == "unknown name 'order'; did you mean 'orders'?"
+    assert fault.wrong == "unknown name 'order' (did you mean 'orders'?)"
     assert "items, orders" in fault.instead
 
 

@@ -68,7 +68,8 @@ def dry_run(settings: Settings, names: Sequence[str], ask: Ask) -> list[Planned]
         else:
             window = window_of(made, settings, ask, now)
             does = kind_of(window, is_incremental=made.entity.is_incremental)
-            took = pages.get((name, window.since is None))
+            # what a run from another time on took says nothing
+            took = pages.get((name, window.since is None)) if ask.since is None else None
             plans.append(Planned(entity=name, does=does, since=window.since, requests=took))
     return plans
 

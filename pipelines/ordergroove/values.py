@@ -63,9 +63,9 @@ class Secret:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing when no known word resembles it."""
+    """` (did you mean 'x'?)`, or nothing when no known word resembles it."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def api_key(text: str) -> Secret:

@@ -117,6 +117,21 @@ def instant_asked(text: str, zone: str) -> Any:
     return found.in_timezone("UTC")
 
 
+def past_asked(text: str, zone: str) -> Any:
+    """A time that is over, read as `instant_asked` does. Raises ConfigError for any other."""
+    import pendulum
+
+    from sources.ordergroove.errors import ConfigError
+
+    found = instant_asked(text, zone)
+    if found > pendulum.now("UTC"):
+        raise ConfigError(
+            what=f"{text!r} lies in the future: nothing can have changed since then.",
+            do=f"Name a time that is over; without a zone it is meant in {zone}.",
+        )
+    return found
+
+
 def span_asked(flag: str, text: str) -> float:
     """Seconds of a duration such as 30m. Raises ConfigError for what is none."""
     from pipelines.ordergroove.values import UnfitError, duration

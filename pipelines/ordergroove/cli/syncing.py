@@ -12,7 +12,7 @@ from pipelines.ordergroove.cli.options import (
     OF_RUN,
     as_json_option,
     entities_of,
-    instant_asked,
+    past_asked,
     settings_of,
     span_asked,
     with_settings,
@@ -50,9 +50,9 @@ def sync(debug: bool, /, named: tuple[str, ...], **flags: Any) -> None:
     from pipelines.ordergroove.preflight import Ask
 
     settings = settings_of(flags)
-    if flags["full_refresh"] and flags["since"]:
+    if flags["full_refresh"] and flags["since"] is not None:
         raise click.UsageError("--full-refresh reads everything: leave --since away.")
-    since = instant_asked(flags["since"], settings.timezone) if flags["since"] else None
+    since = past_asked(flags["since"], settings.timezone) if flags["since"] is not None else None
     ask = Ask(
         full_refresh=flags["full_refresh"],
         since=since,

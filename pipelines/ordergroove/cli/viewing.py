@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click import echo as say
@@ -13,6 +13,22 @@ from pipelines.ordergroove.cli.options import (
     settings_of,
     with_settings,
 )
+
+if TYPE_CHECKING:
+    from pipelines.ordergroove.warehouse import Warehouse
+
+
+def refuse_unsynced(warehouse: "Warehouse") -> None:
+    """Raises ConfigError for a dataset that no sync has written to: views have nothing to read."""
+    from sources.ordergroove.errors import ConfigError
+
+    if not warehouse.has_table("sync_runs"):
+        place = f" in the dataset {warehouse.dataset!r}" if warehouse.dataset else ""
+        raise ConfigError(
+            what=f"The warehouse {warehouse.shown} holds nothing of Ordergroove{place}.",
+            do="Run `ordergroove sync` first, or name another one with --destination or --dataset.",
+            state="Nothing was written.",
+        )
 
 
 @click.group()
@@ -46,10 +62,12 @@ def apply(materialize: bool | None, as_json: bool, **flags: Any) -> None:
     from pipelines.ordergroove.sql_layer import text as views_text
     from pipelines.ordergroove.sql_layer import views as layer
     from pipelines.ordergroove.sql_layer.database import InWarehouse
-    from pipelines.ordergroove.warehouse import opened
+    from pipelines.ordergroove.warehouse import is_there, opened
 
     settings = settings_of(flags)
-    with opened(settings) as warehouse:
+    # a file that is not there would be made, with nothing in it
+    with opened(settings, read_only=not is_there(settings)) as warehouse:
+        refuse_unsynced(warehouse)
         done = layer.apply(
             InWarehouse(warehouse=warehouse),
             zone=settings.timezone,
@@ -76,6 +94,7 @@ def test(as_json: bool, **flags: Any) -> None:
     from pipelines.ordergroove.warehouse import opened
 
     with opened(settings_of(flags), read_only=True) as warehouse:
+        refuse_unsynced(warehouse)
         results = layer.check(InWarehouse(warehouse=warehouse))
     as_values = json.dumps(views_text.checked_values(results), indent=2) if as_json else ""
     say(as_values or views_text.checked_text(results))
