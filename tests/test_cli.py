@@ -280,3 +280,16 @@ def test_schedule_prints_what_it_was_given(tmp_path: Path) -> None:
 
 def test_the_version_is_told(tmp_path: Path) -> None:
     assert re.fullmatch(r"ordergroove, version \d+\.\d+\.\d+\n", told("--version").output)
+
+
+@pytest.mark.parametrize("verb", ["apply", "test"])
+def test_there_are_no_views_of_what_no_sync_has_written(tmp_path: Path, verb: str) -> None:
+    duckdb.connect(str(tmp_path / "warehouse.duckdb")).close()
+    done = run_in(tmp_path, ["views", verb])
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "The warehouse warehouse.duckdb holds nothing of Ordergroove in the dataset 'ordergroove'.",
+        "Run `ordergroove sync` first, or name another one with --destination or --dataset.",
+        "Nothing was written.",
+    ]
