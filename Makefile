@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-backfill lint bench simulate docs clean
+.PHONY: demo test lint bench simulate docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -11,11 +11,7 @@ demo: $(READY)
 
 # side by side: most of the time is spent waiting for what the tests start
 test: $(READY)
-	$(BIN)/pytest -n auto --dist worksteal --ignore=tests/stories/test_backfill.py
-
-# judged by the clock: these need a machine for themselves
-test-backfill: $(READY)
-	$(BIN)/pytest tests/stories/test_backfill.py
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

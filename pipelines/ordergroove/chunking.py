@@ -23,7 +23,7 @@ from pipelines.ordergroove.webhooks.draining import drain_into
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import CUSTOMERS, ENTITIES
 from sources.ordergroove.errors import EntityError, OrdergrooveError
-from state.ordergroove.ledger import CRASHED, DONE, FAILED, LEDGER, RUNNING, SYNC_RUNS
+from state.ordergroove.ledger import CRASHED, DONE, FAILED, LEDGER, PARTIAL, RUNNING, SYNC_RUNS
 from state.ordergroove.watermark import Window
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class Loader:
         self.arrive = arrivals(settings, warehouse, pipeline)
         self.tables = warehouse.tables()
         self.is_first = True
+        self.told: dict[str, str] = {}
+        """What is written down of how each object type ended."""
+
         self.is_our_merchant = not any(p.before.merchants for p in run.progress.values())
 
     def run(self) -> None:
@@ -171,9 +174,10 @@ class Loader:
         run, now = self.state, self.now()
         if self.is_first and not chunk.deliveries:
             return
-        for progress in run.progress.values():
-            if progress.is_read and not progress.is_paused and not progress.is_over:
-                progress.status = DONE
+        for name, progress in run.progress.items():
+            if progress.is_read and not progress.is_over:
+                progress.status = PARTIAL if progress.is_paused else DONE
+                self.told[name] = progress.status
                 chunk.ledger["sync_runs"].append(run.row_of(progress, now))
             elif self.is_first:
                 chunk.ledger["sync_runs"].append(run.row_of(progress, now))
@@ -188,6 +192,7 @@ class Loader:
         self.is_first = False
         for name, error in failed.items():
             self.fail(run.progress[name], error)
+            self.told.pop(name, None)
             self.queue.give_up(name)
         run.committed = run.committed or bool(set(chunk.deliveries) - set(failed))
 
@@ -203,8 +208,8 @@ class Loader:
         run.notes += still_shown(self.arrive.forgotten)
         rows = [
             run.row_of(progress, run.finished_at)
-            for progress in run.progress.values()
-            if progress.status != DONE
+            for name, progress in run.progress.items()
+            if self.told.get(name) != progress.status
         ]
         if rows and not self.is_first:
             load(self.pipeline, Chunk(ledger={"sync_runs": rows}))

@@ -1,9 +1,11 @@
 """Years of history in slices: whatever stops a backfill or comes between, it ends right."""
 
+import itertools
+import re
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -17,16 +19,30 @@ from pipelines.ordergroove.backfilling.backfill import Backfilled, Times, backfi
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.client_for import client_for
 from pipelines.ordergroove.preflight import Ask
-from pipelines.ordergroove.warehouse import opened
+from pipelines.ordergroove.reading import PAGES_A_BATCH
+from pipelines.ordergroove.sync import sync
+from pipelines.ordergroove.warehouse import opened, scratch_in
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Call, Fault, Rules, Sandbox, World
+from sources.ordergroove.sandbox.exchange import Answer
 from sources.ordergroove.sandbox.transport import exchange
 from state.ordergroove.slices import Slice, backfill_of
 from state.ordergroove.watermark import Position, position_of
 from tests.stories.deeds import something_happens
 from tests.stories.stage import KEY, Stage, assert_true, staged
 from tests.stories.test_truth import deleted
+
+
+class SmallPages(Sandbox):
+    """An Ordergroove whose pages hold less than is asked for: more pages, and as much work."""
+
+    page_size = 10
+
+    def respond(self, method: str, path: str, query: Any = (), *args: Any, **given: Any) -> Answer:
+        query = re.sub(r"page_size=\d+", f"page_size={self.page_size}", query)
+        return super().respond(method, path, query, *args, **given)
+
 
 INCREMENTAL = [name for name, entity in ENTITIES.items() if entity.is_incremental]
 WHOLE = [name for name in ENTITIES if name not in INCREMENTAL]
@@ -44,10 +60,14 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def everything(stage: Stage, unit: str = "year", **changes: Any) -> Asked:
     """All of the past, some of which lies ahead."""
+    return lately(stage, unit, days=400, **changes)
+
+
+def lately(stage: Stage, unit: str, *, days: int, **changes: Any) -> Asked:
+    """The past so many days, and some time that lies ahead."""
     now = pendulum.instance(stage.world.now)
-    return Asked(
-        stretch=Slice(since=now.subtract(days=400), until=now.add(days=1)), unit=unit, **changes
-    )
+    since = now.subtract(days=days)
+    return Asked(stretch=Slice(since=since, until=now.add(days=1)), unit=unit, **changes)
 
 
 def run(
@@ -118,17 +138,18 @@ def test_only_what_last_changed_between_the_two_ends_is_read_and_both_belong_to_
 def test_each_slice_is_a_window_and_they_share_their_edges(
     stage: Stage, newest_first: bool
 ) -> None:
-    asked = everything(stage, "month", newest_first=newest_first)
+    asked = lately(stage, "month", days=100, newest_first=newest_first)
 
-    run(stage, asked, "orders", "customers")
+    made = run(stage, asked, "orders", "customers")
 
+    past = replace(asked.stretch, until=made.run.started_at)
     for name in ("orders", "customers"):
         found = stage.query(
             "select since, until, opened_at from sync_windows"
             f" where entity = '{name}' order by since"
         )
         *slices, closing = found
-        assert len(slices) == 14
+        assert len(slices) == past.count("month", ZONE)
         assert all(earlier[1] == later[0] for earlier, later in pairwise(slices))
         assert slices[0][0].timestamp() == asked.stretch.since.timestamp()
         assert closing[1] == closing[2]
@@ -161,7 +182,7 @@ def test_what_changes_from_slice_to_slice_meanwhile_is_not_lost(stage: Stage) ->
             something_happens(world, rng, 1)
 
     stage.sandbox.on_page = while_paging
-    run(stage, everything(stage, "month"))
+    run(stage, lately(stage, "month", days=310))
     stage.sandbox.on_page = None
 
     # what changed after the last page of the last pass is the next sync's
@@ -285,7 +306,8 @@ def test_a_sync_gets_its_turn_between_two_slices(stage: Stage) -> None:
     done: list[Any] = []
     beside = threading.Thread(target=sync_beside)
     beside.start()
-    run(stage, everything(stage, "month"), "orders", on_change=look, times=Times())
+    asked = lately(stage, "month", days=120)
+    run(stage, asked, "orders", on_change=look, times=Times())
     beside.join(timeout=60)
 
     synced, turns_by_then = done
@@ -303,33 +325,85 @@ def test_a_turn_that_takes_too_long_lets_go_in_the_middle_of_a_slice(stage: Stag
     assert pages <= calm + 2
 
 
-def test_a_page_that_does_not_come_is_left_behind_and_asked_for_again(tmp_path: Path) -> None:
+def test_a_window_left_over_does_not_stand_for_what_changed_meanwhile(tmp_path: Path) -> None:
+    world = World(seed=3, customers=40, zone=ZONE, days=300, alive=False)
+    sandbox = SmallPages(world)
+    with staged(sandbox, tmp_path) as stage:
+        stage.sync("orders")
+        world.advance(hours=30)
+        for (key,) in [*stage.truth("orders")][: 2 * PAGES_A_BATCH + 20]:
+            world.edit("orders", str(key), extra_data={"note": "late"})
+        sandbox.page_size = 2
+        cut_short(stage, "orders", PAGES_A_BATCH + 1)
+        assert position(stage, "orders").window is not None, "nothing was left over"
+        sandbox.page_size = 100
+        before = len(sandbox.calls)
+
+        run(stage, lately(stage, "year", days=2), "orders", times=Times(pause_s=0.0, turn_s=0.0))
+
+        asked_for = [dict(call.query) for call in lists_of(stage.calls_since(before), "orders")]
+        passes = [query for query in asked_for if not {"updated_end", "cursor"} & query.keys()]
+        assert len(passes) == 1, "what changed since the slices were read was not asked for"
+
+
+def cut_short(stage: Stage, name: str, pages: int) -> None:
+    """A sync that is stopped after so many pages."""
+    settings = stage.settings()
+    client = client_for(settings)
+    shown = itertools.count(1)
+
+    def on_page(world: object, call: Call) -> None:
+        if next(shown) == pages:
+            client.stop.set()
+
+    stage.sandbox.on_page = on_page
+    with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
+        given = {"warehouse": warehouse, "scratch": scratch, "client": client}
+        sync(settings, [name], ask=Ask(sweep=False), **given)
+    stage.sandbox.on_page = None
+
+
+def test_a_page_that_does_not_come_is_left_behind_and_asked_for_again(stage: Stage) -> None:
+    asked, turn_is_over = threading.Event(), threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/orders") and not asked.is_set():
+            asked.set()
+            # until the first turn has ended without it
+            assert turn_is_over.wait(60)
+        return exchange(stage.sandbox, request)
+
+    def look(made: Backfilled) -> None:
+        if made.run.finished_at is not None:
+            turn_is_over.set()
+
+    client = Client(base_url=stage.url, key=KEY, transport=httpx.MockTransport(answer))
+    patience = Times(pause_s=0.0, turn_s=0.0, grace_s=2.0)
+    made = run(
+        stage, everything(stage), "orders", "customers",
+        client=client, on_change=look, times=patience,
+    )  # fmt: skip
+
+    assert made.exit_code() == 0
+    assert turn_is_over.is_set()
+    assert_true(stage, names=["orders", "customers"], ghosts={})
+    first, second = lists_of(stage.sandbox.calls, "orders")[:2]
+    assert first.query == second.query, "the page that came too late was not asked for again"
+    assert second.started >= first.ended, "two requests of one entity were in flight"
+
+
+def test_trouble_that_passes_spoils_a_turn_and_not_the_backfill(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     world = World(seed=3, customers=20, zone=ZONE, days=100, alive=False)
-    faults = [Fault(kind="slow", entity="orders", nth=1, seconds=3.0)]
+    faults = [Fault(kind="503", entity="orders", from_page=2, times=2)]
     with staged(Sandbox(world, faults=faults), tmp_path) as stage:
-        made = run(stage, everything(stage), times=Times(pause_s=0.0, turn_s=0.3, grace_s=0.3))
+        client = Client(base_url=stage.url, key=KEY, retry_limit_s=0.0, back_off_s=0.0)
+
+        made = run(stage, lately(stage, "month", days=110), "customers", "orders", client=client)
 
         assert made.exit_code() == 0
-        assert_true(stage, ghosts={})
-        orders = [call for call in stage.sandbox.calls if call.entity == "orders"]
-        for earlier, later in pairwise(orders):
-            assert later.started >= earlier.ended, "two requests of one entity were in flight"
-
-
-def test_trouble_that_passes_spoils_a_turn_and_not_the_backfill(tmp_path: Path) -> None:
-    world = World(seed=3, customers=20, zone=ZONE, days=100, alive=False)
-    faults = [Fault(kind="503", entity="orders", from_page=3, times=5)]
-    with staged(Sandbox(world, faults=faults), tmp_path) as stage:
-        settings = stage.settings(retry_limit="1s")
-        made = backfill(
-            settings,
-            ["customers", "orders"],
-            everything(stage, "month"),
-            client=client_for(settings),
-            times=HURRY,
-        )
-
-        assert made.exit_code() == 0
+        assert "the next turn tries again" in caplog.text
         assert_true(stage, names=["customers", "orders"])
 
 
@@ -358,54 +432,71 @@ def test_who_is_done_before_the_others_is_not_read_again_when_it_goes_on(stage: 
 
 
 KILLS = 5
-LOST_S = 5.0
-"""What a kill costs at most: a batch, two chunks and their loads, on a busy machine."""
+SYNCS = 3
+PAGES_TO_A_KILL = 20
 
 
-def test_killed_five_times_and_with_three_syncs_between_it_reads_only_the_last_chunks_twice(
+def test_killed_five_times_and_with_three_syncs_between_it_reads_only_the_open_slices_again(
     tmp_path: Path,
 ) -> None:
     rng = Random(5)
-    world = World(seed=9, customers=300, zone=ZONE, days=400)
-    sandbox = Sandbox(world, rules=Rules(is_ticking=True))
-    with staged(sandbox, tmp_path, delay_s=0.15) as stage:
+    world = World(seed=9, customers=60, zone=ZONE, days=400)
+    sandbox = SmallPages(world, rules=Rules(is_ticking=True))
+    with staged(sandbox, tmp_path, delay_s=0.02) as stage:
         assert stage.command("sync").returncode == 0
         now = pendulum.instance(world.now).in_timezone(ZONE)
-        words = ["backfill", "--from", f"{now.subtract(days=500):%Y-%m-%d}"]
-        words += ["--to", f"{now:%Y-%m-%dT%H:%M:%S}", "--slice", "year", *INCREMENTAL]
-        kills: list[float] = []
-        while len(kills) < KILLS and kill_after(stage, words, rng.uniform(4.0, 6.0)):
-            kills.append(sandbox.monotonic())
-            if len(kills) % 2:
+        words = ["backfill", "--from", f"{now.subtract(days=200):%Y-%m-%d}"]
+        words += ["--to", f"{now:%Y-%m-%dT%H:%M:%S}", "--slice", "month", *INCREMENTAL]
+        lives: list[list[Call]] = []
+        for kill in range(KILLS):
+            lives.append(killed_at_page(stage, words, PAGES_TO_A_KILL))
+            if kill < SYNCS:
                 something_happens(world, rng, 10)
                 assert stage.command("sync").returncode == 0
+        before = len(sandbox.calls)
 
-        done = stage.command(*words, chunk_seconds="0.3")
+        done = stage.command(*words)
 
         assert done.returncode == 0, done.stderr
-        assert len(kills) >= 3
         assert_true(stage, names=INCREMENTAL, ghosts=deleted(world))
-        for call in read_in_vain(sandbox):
-            assert any(kill - LOST_S < call.ended and call.started < kill for kill in kills), call
+        lives.append([*stage.calls_since(before)])
+        for earlier, later in pairwise(lives):
+            for name in INCREMENTAL:
+                assert_goes_on(slices_of(earlier, name), slices_of(later, name))
 
 
-def read_in_vain(sandbox: Sandbox) -> Iterator[Call]:
-    """Pages of slices that were asked for once more later."""
-    for name in INCREMENTAL:
-        latest: dict[Any, Call] = {}
-        for call in lists_of(sandbox.calls, name):
-            if "updated_end" in str(call.query):
-                if call.query in latest:
-                    yield latest[call.query]
-                latest[call.query] = call
+def killed_at_page(stage: Stage, words: list[str], number: int) -> list[Call]:
+    """A backfill that is killed when it was shown so many pages of slices; what it asked for."""
+    shown = threading.Semaphore(0)
+    before = len(stage.sandbox.calls)
 
+    def on_page(world: object, call: Call) -> None:
+        if "updated_end" in str(call.query):
+            shown.release()
 
-def kill_after(stage: Stage, words: list[str], seconds: float) -> bool:
-    """Whether it had to be killed; it may have come to its end before."""
-    process = stage.start(*words, chunk_seconds="0.3")
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+    stage.sandbox.on_page = on_page
+    process = stage.start(*words, chunk_seconds="0.2")
+    for _ in range(number):
+        assert shown.acquire(timeout=60), "it came to its end before"
+    process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
-    return process.returncode != 0
+    stage.sandbox.on_page = None
+    assert process.returncode == -signal.SIGKILL
+    return [*stage.calls_since(before)]
+
+
+def slices_of(calls: list[Call], name: str) -> list[tuple[str, Call]]:
+    """The pages of slices in their order, each with the end of its slice."""
+    found = []
+    for call in lists_of(calls, name):
+        query = dict(call.query)
+        if end := query.get(str(ENTITIES[name].changes and ENTITIES[name].changes.end)):
+            found.append((end, call))
+    return found
+
+
+def assert_goes_on(earlier: list[tuple[str, Call]], later: list[tuple[str, Call]]) -> None:
+    """Whoever comes after a kill reads nothing again but pages of the slice that was open."""
+    asked_again = {call.query for _, call in later}
+    in_vain = {end for end, call in earlier if call.query in asked_again}
+    assert in_vain <= {end for end, _ in earlier[-1:]}
