@@ -358,8 +358,7 @@ def cut_short(stage: Stage, name: str, pages: int) -> None:
 
     stage.sandbox.on_page = on_page
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
-        given = {"warehouse": warehouse, "scratch": scratch, "client": client}
-        sync(settings, [name], ask=Ask(sweep=False), **given)
+        sync(settings, [name], warehouse=warehouse, scratch=scratch, client=client)
     stage.sandbox.on_page = None
 
 
@@ -487,12 +486,10 @@ def killed_at_page(stage: Stage, words: list[str], number: int) -> list[Call]:
 
 def slices_of(calls: list[Call], name: str) -> list[tuple[str, Call]]:
     """The pages of slices in their order, each with the end of its slice."""
-    found = []
-    for call in lists_of(calls, name):
-        query = dict(call.query)
-        if end := query.get(str(ENTITIES[name].changes and ENTITIES[name].changes.end)):
-            found.append((end, call))
-    return found
+    changes = ENTITIES[name].changes
+    assert changes is not None
+    asked_for = [(dict(call.query).get(changes.end), call) for call in lists_of(calls, name)]
+    return [(end, call) for end, call in asked_for if end]
 
 
 def assert_goes_on(earlier: list[tuple[str, Call]], later: list[tuple[str, Call]]) -> None:

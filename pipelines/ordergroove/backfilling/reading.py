@@ -83,7 +83,7 @@ class Share:
 
     def is_closed_by(self, window: Window | None) -> bool:
         """Whether a window, None one yet to be opened, asks for all that changed meanwhile."""
-        opened_at = window and window.opened_at
+        opened_at = None if window is None else window.opened_at
         if not self.is_closing:
             self.is_closing, self.stale_since = True, opened_at
         return opened_at is None or opened_at != self.stale_since
