@@ -15,6 +15,7 @@ from pipelines.ordergroove.query import (
     to_csv,
     to_parquet,
 )
+from pipelines.ordergroove.query_elsewhere import what_there_is
 from pipelines.ordergroove.settings import Settings, load
 from pipelines.ordergroove.warehouse import Warehouse, opened
 from sources.ordergroove.errors import ConfigError
@@ -197,9 +198,42 @@ def test_wrong_sql_is_told_in_one_line(warehouse: Warehouse) -> None:
 
 
 def test_an_unknown_table_is_answered_with_those_there_are(warehouse: Warehouse) -> None:
-    error = refusal(warehouse, "select * from order_items")
-    assert "order_items" in error.what
-    assert "customers, orders, stg_orders" in error.do
+    error = refusal(warehouse, "select * from shipments")
+    assert "shipments" in error.what
+    assert error.do == "Tables and views here: customers, orders; and what these are made of."
+
+
+def test_a_table_that_is_misspelled_is_answered_with_those_that_resemble_it(
+    warehouse: Warehouse,
+) -> None:
+    assert refusal(warehouse, "select * from Ordres").do == "Did you mean orders?"
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "Catalog Error: Table with name ordrs does not exist!",
+        'relation "ordrs" does not exist',
+        'relation "ordergroove.ordrs" does not exist',
+        "(1146, \"Table 'shop.ordrs' doesn't exist\")",
+        "no such table: ordrs",
+    ],
+)
+def test_every_engine_s_word_for_it_is_understood(warehouse: Warehouse, complaint: str) -> None:
+    assert what_there_is(warehouse, complaint).startswith("Did you mean orders")
+
+
+def test_truth_is_written_as_in_sql(warehouse: Warehouse) -> None:
+    found = answer(warehouse, "select true as yes, false as no")
+    assert as_text(found, 80).splitlines()[2].split() == ["true", "false"]
+    written = io.StringIO()
+    to_csv(answer(warehouse, "select true as yes, false as no"), written)
+    assert written.getvalue() == "yes,no\ntrue,false\n"
+
+
+def test_two_questions_are_counted_in_good_english(warehouse: Warehouse) -> None:
+    assert refusal(warehouse, "select 1; select 2").what == "There are 2 statements in the query."
+    assert refusal(warehouse, "").what == "There is no statement in the query."
 
 
 def test_an_unknown_column_is_answered_with_those_that_resemble_it(warehouse: Warehouse) -> None:

@@ -101,6 +101,27 @@ def test_the_same_message_is_told_once() -> None:
     assert text.count("It broke.") == 1
 
 
+def test_failures_that_differ_in_name_and_number_only_are_told_once() -> None:
+    def failed(name: str, what: str) -> Progress:
+        return made(name, FAILED, error=EntityError(what, "Check the key."))
+
+    text = summary(
+        run_of(
+            failed("customers", "Ordergroove answered 401 to GET /customers/."),
+            failed("orders", "Ordergroove answered 401 to GET /orders/."),
+            failed("items", "items: the connection failed; gave up after 3 tries."),
+            failed("cancel_reasons", "Ordergroove answered 401 to GET /merchant/cancel_reason/."),
+            failed("payments", "payments: the connection failed; gave up after 5 tries."),
+            failed("products", "Ordergroove answered 403 to GET /products/."),
+        )
+    )
+    whats = [line for line in text.splitlines() if line.endswith(".") and ":" in line]
+    assert text.count("Check the key.") == 3
+    assert "Ordergroove answered 401 to GET /customers/. Likewise: orders, cancel_reasons." in text
+    assert "items: the connection failed; gave up after 3 tries. Likewise: payments." in whats
+    assert "\nOrdergroove answered 403 to GET /products/.\n" in text
+
+
 def test_a_stop_says_how_to_go_on_and_no_more() -> None:
     stopped = made("orders", PARTIAL, error=Stopped("Stopped by a signal.", "Run it again."))
     text = summary(run_of(stopped, stopped_by=15))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import orjson
 
 from pipelines.ordergroove.grid import grid, natural_width, printable
-from pipelines.ordergroove.query_elsewhere import asked, numbers_in, write_parquet
+from pipelines.ordergroove.query_elsewhere import asked, numbers_in, what_there_is, write_parquet
 from pipelines.ordergroove.warehouse import Warehouse
 from pipelines.ordergroove.written_file import replacing
 from sources.ordergroove.errors import ConfigError
@@ -99,9 +99,9 @@ def the_statement(
     except Exception as error:
         raise not_answered(warehouse, error) from None
     if len(statements) != 1:
-        found = "no statement" if not statements else f"{len(statements)} statements"
+        found = f"are {len(statements)} statements" if statements else "is no statement"
         raise ConfigError(
-            what=f"There is {found} in the query.",
+            what=f"There {found} in the query.",
             do="Ask one question at a time; `with` joins several steps into one.",
             state=UNCHANGED,
         )
@@ -143,8 +143,7 @@ def not_answered(warehouse: Warehouse, error: Exception) -> ConfigError:
     if "Out of Memory" in what:
         do = "Give DuckDB more with --duckdb-memory-limit, or ask for less at once."
     elif what.startswith("Catalog Error: Table"):
-        tables = sorted(name for name in warehouse.tables() if not name.startswith("_dlt"))
-        do = f"Tables and views here: {', '.join(tables)}."
+        do = what_there_is(warehouse, what)
     elif candidates := [line for line in lines[1:] if line.startswith("Candidate bindings")]:
         do = f"{candidates[0]}."
     else:
@@ -185,6 +184,8 @@ def cell(value: object) -> str:
     """A value as people read it."""
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, datetime) and value.tzinfo is not None:
         return iso(value)
     return str(value)
@@ -243,6 +244,8 @@ def to_csv(found: Answer, stream: TextIO) -> int:
 
 
 def in_csv(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, dict | list):

@@ -6,6 +6,7 @@ Rows come as the driver gives them, a batch at a time.
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 10_000
 LOOKED_AT = 100
 """Rows by which it is told whether a column holds numbers."""
+
+MISSING = re.compile(
+    r"""with\ name\ (\S+)\ does | relation\ "(?:\S+\.)?(\S+?)"\ does
+    | table\ '(?:\S+\.)?(\S+?)'\ doesn't | no\ such\ table:\ (?:\S+\.)?(\S+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""How the engines name a table that is not there."""
+
+OF_THE_LAYER = ("int_", "seed_", "stg_")
+"""How names begin that views are made of, and few people ask by."""
 
 READING = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN", "SHOW", "DESCRIBE"})
 
@@ -91,8 +102,7 @@ def not_answered(warehouse: "Warehouse", error: Exception) -> ConfigError:
     if re.search(r"read.?only", what, re.IGNORECASE):
         do = "Ask with `select`; what sync fills must not be changed by hand."
     elif re.search(r"no such table|doesn't exist|does not exist", what):
-        tables = sorted(name for name in warehouse.tables() if not name.startswith("_dlt"))
-        do = f"Tables and views here: {', '.join(tables)}."
+        do = what_there_is(warehouse, what)
     else:
         do = "Correct the SQL and ask again."
     return ConfigError(what=what, do=do, state=UNCHANGED)
@@ -107,3 +117,14 @@ def write_parquet(names: Sequence[str], rows: Iterator[tuple[Any, ...]], path: P
     table = pa.table([pa.array(values) for values in columns], names=list(names))
     parquet.write_table(table, path)
     return int(table.num_rows)
+
+
+def what_there_is(warehouse: "Warehouse", complaint: str) -> str:
+    """What to ask instead of a table that is not there: what resembles it, else what there is."""
+    names = sorted(name for name in warehouse.tables() if not name.startswith("_"))
+    found = MISSING.search(complaint)
+    missing = next(filter(None, found.groups()), "") if found else ""
+    if near := get_close_matches(missing.lower(), names, n=3, cutoff=0.7):
+        return f"Did you mean {' or '.join(near)}?"
+    listed = [name for name in names if not name.startswith(OF_THE_LAYER)]
+    return f"Tables and views here: {', '.join(listed)}; and what these are made of."

@@ -1,5 +1,7 @@
 """What a person reads when a run is over, and what a program does."""
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -19,20 +21,28 @@ def summary(run: Run) -> str:
     if run.events:
         lines.append(f"{so_many(run.events, 'webhook event')} loaded")
     lines += run.notes
-    errors = [
-        *(progress.error for progress in run.failures),
-        *run.unproven,
-        run.capped,
-        run.undrained,
-        run.unenriched,
-        run.unviewed,
-    ]
-    messages = dict.fromkeys(str(error) for error in errors if error is not None)
+    errors = [*run.unproven, run.capped, run.undrained, run.unenriched, run.unviewed]
+    messages = [*failures_told(run.failures), *(str(error) for error in errors if error)]
     if run.stopped_by is not None:
-        messages["Stopped by a signal. Run the same command again to go on."] = None
-    for message in messages:
+        messages.append("Stopped by a signal. Run the same command again to go on.")
+    for message in dict.fromkeys(messages):
         lines += ["", message]
     return "\n".join(lines)
+
+
+def failures_told(failures: Iterable[Progress]) -> list[str]:
+    """The message of each failure; those that differ in name and number only are told once."""
+    alike: dict[str, list[Progress]] = {}
+    for made in failures:
+        text = str(made.error).replace(made.entity.path, "").replace(made.entity.name, "")
+        alike.setdefault(re.sub(r"\d+ tr(y|ies)", "", text), []).append(made)
+    told = []
+    for first, *others in alike.values():
+        what, *rest = str(first.error).splitlines()
+        if others:
+            what += f" Likewise: {', '.join(made.entity.name for made in others)}."
+        told.append("\n".join([what, *rest]))
+    return told
 
 
 def told(progress: Progress, run: Run) -> str:

@@ -12,5 +12,8 @@ select
     "rows" as rows_read,
     deleted as rows_deleted,
     retries,
+    -- what noticing deletions took, apart from the pages
+    sweep_requests,
+    swept_at,
     error
 from sync_runs
