@@ -14,6 +14,7 @@ from pipelines.ordergroove.deletions.candidates import KEYS_A_QUERY, LiveRows, b
 from pipelines.ordergroove.preflight import refuse_other_merchant
 from pipelines.ordergroove.privacy.forgotten import Forgotten
 from pipelines.ordergroove.reading import PAGES_A_BATCH
+from pipelines.ordergroove.reconciling.testimony import Testimony
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove import clock
 from sources.ordergroove.client import Client, Tally
@@ -47,6 +48,8 @@ class Comparison:
 
     error: Exception | None = None
     repaired: int = 0
+    second: Testimony | None = None
+    """What GraphQL was asked, where the comparison is with it."""
 
     @property
     def faults(self) -> int:

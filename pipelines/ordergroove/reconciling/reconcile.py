@@ -1,29 +1,32 @@
 """`reconcile`: is the warehouse what Ordergroove shows, and if not, what is to be mended?"""
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 
 from pendulum import DateTime
 
 from pipelines.ordergroove.arriving import arrivals
 from pipelines.ordergroove.client_for import client_for
 from pipelines.ordergroove.deletions.vanished import Sweep
+from pipelines.ordergroove.graphql.door import graphql_for
 from pipelines.ordergroove.loading import Chunk
 from pipelines.ordergroove.preflight import Ask
 from pipelines.ordergroove.privacy.forgotten import forgotten_in
 from pipelines.ordergroove.reading import Delivery
 from pipelines.ordergroove.reconciling.comparing import Comparison, Reading, compare
+from pipelines.ordergroove.reconciling.witness import Hearing, Witness
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.stopping import stopping
 from pipelines.ordergroove.warehouse import Warehouse, looked_at, opened, scratch_in
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
-from sources.ordergroove.errors import ConfigError, EntityError, Refused, Transient
+from sources.ordergroove.errors import ConfigError, EntityError, KeyRefused, Refused, Transient
 from sources.ordergroove.rows import Batch
 from sources.ordergroove.run_clock import RunClock
 from state.ordergroove.ledger import DONE
+from state.ordergroove.tombstones import Key
 from state.ordergroove.watermark import Position, position_of
 
 log = logging.getLogger(__name__)
@@ -36,10 +39,12 @@ def reconcile(
     since: DateTime | None = None,
     deep: bool = False,
     fix: bool = False,
+    via_graphql: bool = False,
 ) -> list[Comparison]:
     """Compares the named entities, one after the other, and with `fix` mends what is found.
 
-    Raises ConfigError, Held and Stopped; what befalls a single entity stands in its comparison.
+    With REST's lists, or with GraphQL's, which takes neither `since` nor `deep`. Raises
+    ConfigError, Held and Stopped; what befalls a single entity stands in its comparison.
     """
     with ExitStack() as held:
         client = client_for(settings)
@@ -55,19 +60,25 @@ def reconcile(
             arrive = arrivals(settings, warehouse, warehouse.pipeline(scratch))
             held.callback(arrive.versions.catch_up)
             mender = Mender(settings, warehouse, client, arrive)
+        positions = {name: position_of(ENTITIES[name], states.get(name)) for name in names}
+        forgotten = forgotten_in(warehouse)
+        if via_graphql:
+            graphql = held.enter_context(closing(graphql_for(settings, client.stop)))
+            hearing = Hearing(
+                client=graphql, warehouse=warehouse, zone=settings.timezone, forgotten=forgotten
+            )
+            return witnessed(positions, hearing, settings.graphql_queries, mender)
         reading = Reading(
             client=client,
             warehouse=warehouse,
             zone=settings.timezone,
             since=since,
             deep=deep,
-            forgotten=forgotten_in(warehouse),
+            forgotten=forgotten,
         )
-        found = []
-        for name in names:
-            position = position_of(ENTITIES[name], states.get(name))
-            found.append(looked_through(name, position, reading, mender))
-    return found
+        return [
+            looked_through(name, position, reading, mender) for name, position in positions.items()
+        ]
 
 
 class Mender:
@@ -92,8 +103,8 @@ class Mender:
         for error in self.load(chunk).values():
             raise error
 
-    def bury(self, found: Comparison, position: Position) -> None:
-        """Asks for each ghost by itself, and marks those that are gone."""
+    def ask_for(self, keys: Sequence[Key], found: Comparison, position: Position) -> None:
+        """Asks REST for each by itself: loads it, or marks it where it is gone."""
         entity = found.entity
         progress = Progress(entity=entity, before=position, status=DONE, is_complete=True)
         run = Run(
@@ -102,7 +113,7 @@ class Mender:
             zone=self.settings.timezone,
             progress={entity.name: progress},
         )
-        named = {entity.name: dict.fromkeys(found.ghosts)}
+        named = {entity.name: dict.fromkeys(keys)}
         ask = Ask(sweep=False)
         Sweep(run, self.load, self.warehouse, self.client, self.settings, ask, named=named).run()
         found.repaired += progress.deleted + progress.rows
@@ -118,11 +129,46 @@ def looked_through(
         if mender:
             found.repaired = len(found.missing) + len(found.stale)
             if found.ghosts:
-                mender.bury(found, position)
+                mender.ask_for(found.ghosts, found, position)
     except EntityError as error:
         found = Comparison(entity=entity, error=error)
     log.info("%s: %d read, %d differ", name, found.read, found.faults)
     return found
+
+
+def witnessed(
+    positions: Mapping[str, Position], hearing: Hearing, most_queries: int, mender: Mender | None
+) -> list[Comparison]:
+    """Compares with GraphQL; each entity may use an equal share of the queries that are left."""
+    found = []
+    for number, (name, position) in enumerate(positions.items()):
+        entity = ENTITIES[name]
+        sent = hearing.client.spent.requests
+        share = (most_queries - sent) // (len(positions) - number)
+        witness = Witness(
+            entity=entity, position=position, hearing=hearing, most_queries=sent + share
+        )
+        made = Comparison(entity=entity)
+        try:
+            made = witness.compare()
+            if mender and made.faults:
+                repaired(made, witness, position, mender)
+        except (EntityError, KeyRefused) as error:
+            made.error = error
+        log.info("%s: %d read through GraphQL, %d differ", name, made.read, made.faults)
+        found.append(made)
+    return found
+
+
+def repaired(found: Comparison, witness: Witness, position: Position, mender: Mender) -> None:
+    """Lets REST decide about every record that differs, and tells where it contradicts GraphQL."""
+    keys = [*found.missing, *found.stale, *found.ghosts]
+    before = witness.rows(keys)
+    mender.ask_for(keys, found, position)
+    after = witness.rows(keys)
+    if found.second is not None and found.error is None:
+        found.second.disputed = [key for key in keys if before.get(key) == after.get(key)]
+    found.repaired = sum(before.get(key) != after.get(key) for key in keys)
 
 
 def refuse_empty(warehouse: Warehouse) -> None:
@@ -139,9 +185,10 @@ def exit_code_of(found: Sequence[Comparison]) -> int:
     errors = [made.error for made in found if made.error is not None]
     lasting = [error for error in errors if getattr(error, "exit_code", 1) != 5]
     if lasting and len(lasting) == len(found):
-        if all(isinstance(error, Refused) for error in lasting):
+        if all(isinstance(error, Refused | KeyRefused) for error in lasting):
             return 7
         return 6 if all(isinstance(error, Transient) for error in lasting) else 1
     if lasting:
         return 3
-    return 5 if any(made.faults > made.repaired for made in found) else 0
+    is_wrong = any(made.faults > made.repaired for made in found)
+    return 5 if is_wrong or any(made.second and made.second.zone for made in found) else 0

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.ordergroove.reconciling.comparing import Comparison
+from pipelines.ordergroove.reconciling.testimony import EXAMPLES
 from pipelines.ordergroove.report import of_error, so_many
 from state.ordergroove.tombstones import Key, record_key
-
-EXAMPLES = 5
 
 
 def as_text(found: Sequence[Comparison]) -> str:
@@ -21,6 +20,8 @@ def as_text(found: Sequence[Comparison]) -> str:
                 more = f" and {len(keys) - EXAMPLES:,} more" if len(keys) > EXAMPLES else ""
                 shown = ", ".join(record_key(key) for key in keys[:EXAMPLES])
                 lines.append(f"{'':{width}}   {name}: {shown}{more}")
+        if made.second is not None:
+            lines += [f"{'':{width}}   {line}" for line in made.second.lines()]
         if made.error is not None:
             lines += ["", str(made.error), ""]
     return "\n".join(lines)
@@ -31,7 +32,8 @@ def told(made: Comparison) -> str:
         return "could not be compared"
     newer = f", {made.ahead:,} changed since the last sync" if made.ahead else ""
     if not made.faults:
-        return f"{so_many(made.read, 'record')}, no difference{newer}"
+        clock = " but for the clock" if made.second and made.second.zone else ""
+        return f"{so_many(made.read, 'record')}, no difference{clock}{newer}"
     counts = ", ".join(f"{len(keys):,} {name}" for name, keys in differing(made) if keys)
     mended = f", {made.repaired:,} repaired" if made.repaired else ""
     return f"{so_many(made.read, 'record')}, {counts}{mended}{newer}"
@@ -54,5 +56,6 @@ def as_json(found: Sequence[Comparison]) -> list[dict[str, Any]]:
             "repaired": made.repaired,
             "error": of_error(made.error) if made.error else None,
         }
+        | ({} if made.second is None else {"graphql": made.second.as_json()})
         for made in found
     ]

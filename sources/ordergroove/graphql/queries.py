@@ -4,10 +4,11 @@ One object may take several queries. Their answers are laid over each other, fie
 list entry by list entry; where they contradict each other the object was changed between them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from sources.ordergroove.graphql.limits import OverLimit, cost_of, refuse_over_limit
+from sources.ordergroove.graphql.limits import PAGE_SIZE, OverLimit, cost_of, refuse_over_limit
 
 Path = tuple[str, ...]
 Tree = dict[str, "Tree"]
@@ -16,6 +17,12 @@ IDENTITY = "publicId"
 """Asked for at each list entry by every query, so that answers which do not fit are noticed."""
 
 LISTS_WITH_IDENTITY = ("items.nodes",)
+
+
+PLACED_FROM, PLACED_TO = "placeStart", "placeEnd"
+"""Arguments of the list of orders: the first and the last day of placement, both included."""
+
+DAYS: Mapping[str, str] = {PLACED_FROM: "Date", PLACED_TO: "Date"}
 
 
 class ChangedMeanwhile(Exception):
@@ -27,16 +34,31 @@ def queries_for(root: str, paths: Iterable[Path]) -> list[str]:
 
     Raises OverLimit for a path that no query can hold.
     """
+    return split(paths, partial(query_of, root))
+
+
+def list_queries_for(
+    root: str, paths: Iterable[Path], arguments: Mapping[str, str] | None = None
+) -> list[str]:
+    """The same of a list's page: each names its records and takes the cursor as `$after`.
+
+    `arguments` are further variables of the list with their types. Raises OverLimit.
+    """
+    return split(paths, partial(list_query_of, root, arguments=arguments or {}))
+
+
+def split(paths: Iterable[Path], write: Callable[[Tree], str]) -> list[str]:
+    """The queries that `write` makes of as many of the paths as each of them holds."""
     found: list[str] = []
     tree: Tree = {}
     for path in sorted(set(paths)):
         wider = with_path(tree, path)
-        if tree and not is_within(query_of(root, wider)):
-            found.append(query_of(root, tree))
+        if tree and not is_within(write(wider)):
+            found.append(write(tree))
             wider = with_path({}, path)
-        refuse_over_limit(cost_of(query_of(root, wider)))
+        refuse_over_limit(cost_of(write(wider)))
         tree = wider
-    return [*found, query_of(root, tree)] if tree else found
+    return [*found, write(tree)] if tree else found
 
 
 def with_path(tree: Tree, path: Path) -> Tree:
@@ -58,6 +80,17 @@ def grafted(tree: Tree, path: Path) -> Tree:
 
 def query_of(root: str, tree: Tree) -> str:
     return f"query($id: String!) {{ {root}(publicId: $id) {written(tree)} }}"
+
+
+def list_query_of(root: str, tree: Tree, *, arguments: Mapping[str, str]) -> str:
+    taken = {"after": "String", **arguments}
+    declared = ", ".join(f"${name}: {kind}" for name, kind in taken.items())
+    given = ", ".join(f"{name}: ${name}" for name in taken)
+    node = written({IDENTITY: {}, **tree})
+    return (
+        f"query({declared}) {{ {root}(first: {PAGE_SIZE}, {given})"
+        f" {{ edges {{ node {node} }} pageInfo {{ hasNextPage endCursor }} }} }}"
+    )
 
 
 def written(tree: Tree) -> str:
