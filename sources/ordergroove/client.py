@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
-from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from sources.ordergroove.answers import TOO_MANY, Again, lead_of, refuse, waits
@@ -28,6 +27,7 @@ from sources.ordergroove.errors import (
     Transient,
 )
 from sources.ordergroove.model import Entity
+from sources.ordergroove.pace import Pace
 from sources.ordergroove.page import (
     Answered,
     Page,
@@ -53,11 +53,8 @@ VERSION_HEADER = "X-OG-API-VERSION"
 # bunched, so a tenth is left free.
 REQUESTS_A_SECOND = 90
 
-LOOK_AGAIN_S = 0.02
-"""How often a request that the rate limit holds back looks whether it may go."""
-
 # they tell their logs each URL with its cursor, and where redirects lead
-for library in ("httpx", "httpcore", "pyrate_limiter"):
+for library in ("httpx", "httpcore"):
     logging.getLogger(library).setLevel(logging.WARNING)
 
 
@@ -103,7 +100,7 @@ class Client:
         self._wait = waits(back_off_s)
         self._hold = threading.Lock()
         self._held_until = 0.0
-        self._limiter = Limiter(Rate(REQUESTS_A_SECOND, Duration.SECOND))
+        self._pace = Pace(REQUESTS_A_SECOND)
         self._http = httpx.Client(
             base_url=self.base,
             headers={
@@ -118,7 +115,6 @@ class Client:
 
     def close(self) -> None:
         self._http.close()
-        self._limiter.close()
 
     def pages(
         self,
@@ -250,8 +246,8 @@ class Client:
         while (left_s := self._held_until - time.monotonic()) > 0:
             tally.waiting = tally.waiting or "Ordergroove's rate limit"
             self._sleep(left_s)
-        while not self._limiter.try_acquire("ordergroove", blocking=False):
-            self._sleep(LOOK_AGAIN_S)
+        while left_s := self._pace.wait_s():
+            self._sleep(left_s)
         tally.waiting = ""
         if self.stop.is_set():
             raise stopped()

@@ -12,11 +12,10 @@ from typing import Any
 
 import httpx
 import orjson
-from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from sources.ordergroove.answers import Again, waits
-from sources.ordergroove.client import LOOK_AGAIN_S, checked_base, stopped, trouble
+from sources.ordergroove.client import checked_base, stopped, trouble
 from sources.ordergroove.errors import ConfigError, NoPage, Transient, Unpageable
 from sources.ordergroove.graphql.answer import (
     SETTING,
@@ -26,6 +25,7 @@ from sources.ordergroove.graphql.answer import (
     sunset_of,
 )
 from sources.ordergroove.graphql.limits import LATEST, VERSION, cost_of, refuse_over_limit
+from sources.ordergroove.pace import Pace
 from sources.ordergroove.request import checked_key
 from sources.ordergroove.run_clock import RunClock
 
@@ -73,7 +73,7 @@ class GraphQL:
         self.clock = RunClock()
         self.spent = Spent()
         self._wait = waits(back_off_s)
-        self._limiter = Limiter(Rate(queries_a_second, Duration.SECOND))
+        self._pace = Pace(queries_a_second)
         self._http = httpx.Client(
             base_url=self.base,
             headers={
@@ -88,7 +88,6 @@ class GraphQL:
 
     def close(self) -> None:
         self._http.close()
-        self._limiter.close()
 
     def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Found:
         """The answer to one query.
@@ -142,8 +141,8 @@ class GraphQL:
             seen.add(after)
 
     def _once(self, content: bytes) -> tuple[Any, httpx.Response, Mapping[str, Any]]:
-        while not self._limiter.try_acquire("graphql", blocking=False):
-            self._sleep(LOOK_AGAIN_S)
+        while left_s := self._pace.wait_s():
+            self._sleep(left_s)
         if self.stop.is_set():
             raise stopped()
         sent_at = self.clock.now()
