@@ -1,7 +1,10 @@
 """A page: what the client hands over and the rows are made from, and how an answer becomes one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -112,9 +115,13 @@ def position_lost(entity: Entity) -> PositionLost:
 def contents_of(entity: Entity, page: Page) -> int:
     """A fingerprint of keys and change stamps: two pages with the same one show the same rows."""
     fields = (*entity.key, entity.changes.stamp) if entity.changes else entity.key
-    return hash(
-        tuple(
-            tuple(str(record.get(name)) for name in fields) if isinstance(record, dict) else None
-            for record in page.records
-        )
-    )
+    try:
+        return hash(tuple(map(itemgetter(*fields), page.records)))
+    except (KeyError, TypeError):
+        # one is no object, lacks a field, or has an object in it
+        return hash(tuple(map(partial(shown, fields=fields), page.records)))
+
+
+def shown(record: Any, *, fields: Sequence[str]) -> tuple[str, ...] | None:
+    """What a record shows in these fields, whatever it is; None where it can have none."""
+    return tuple(str(record.get(name)) for name in fields) if isinstance(record, dict) else None
