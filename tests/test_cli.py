@@ -55,7 +55,8 @@ CONTRACT = {
 BACKFILL = ["backfill", "--from", "2023-01-01", "--to", "2025-01-01"]
 OF_WAREHOUSE = {"--destination", "--dataset"}
 OF_RECEIVER = {"--inbox", "--webhook-tolerance", "--webhook-body-limit"}
-OF_RUN = {f"{row.flag}" for row in ROWS if row.flag} - OF_RECEIVER | {"--inbox"}
+OF_FILES = {"--sftp-identity", "--sftp-known-hosts", "--sftp-fingerprint", "--sftp-settle"}
+OF_RUN = {f"{row.flag}" for row in ROWS if row.flag} - OF_RECEIVER - OF_FILES | {"--inbox"}
 SETTINGS = {
     "sync": OF_RUN,
     "backfill": OF_RUN,
@@ -69,7 +70,7 @@ SETTINGS = {
     "views apply": OF_WAREHOUSE,
     "views test": OF_WAREHOUSE,
     "views sql": {"--dataset"},
-    "files load": OF_WAREHOUSE,
+    "files load": OF_WAREHOUSE | OF_FILES,
     "graphql": {"--environment", "--base-url", "--graphql-version"},
 }
 
@@ -195,7 +196,7 @@ def run_in(
         (["graphql", "{ order { total } }"], "ORDERGROOVE_API_KEY"),
         (["graphql", "select 1"], "no GraphQL query"),
         (["files", "load", "nowhere"], "no report"),
-        (["files", "load", "sftp://me:s3cr3t@host/outgoing"], "SFTP program"),
+        (["files", "load", "sftp://me:s3cr3t@host/outgoing"], "ORDERGROOVE_SFTP_PASSWORD"),
         (["canary"], "--environment staging"),
         (["canary", "--environment", "staging", "--purchase-url", "https://x.test"], "both"),
         (["canary", "--environment", "staging", "--wait", "long"], "--wait"),

@@ -39,6 +39,7 @@ PLACES = {
         "pipelines.ordergroove.webhooks.inbox",
     ),
     "vl_convert": ("pipelines.ordergroove.report_page.library",),
+    "asyncssh": ("sources.ordergroove.files.host_key", "sources.ordergroove.files.session"),
     "uvicorn": ("pipelines.ordergroove.webhooks.serving",),
 }
 """The modules that may use a library: the edge. Whoever but names its types needs no leave."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.ordergroove.cli.options import OF_RECEIVER, OF_RUN, OF_WAREHOUSE
+from pipelines.ordergroove.cli.options import OF_FILES, OF_RECEIVER, OF_RUN, OF_WAREHOUSE
 from pipelines.ordergroove.settings import (
     LOCAL_CHUNK_SECONDS,
     REMOTE_CHUNK_SECONDS,
@@ -303,7 +303,7 @@ def test_every_default_fits_its_own_setting() -> None:
 
 
 def test_every_setting_with_a_flag_can_be_given_to_a_run_or_names_what_is_read() -> None:
-    assert {*OF_RUN, *OF_RECEIVER, "entities"} == {row.name for row in ROWS if row.flag}
+    assert {*OF_RUN, *OF_RECEIVER, *OF_FILES, "entities"} == {row.name for row in ROWS if row.flag}
     assert {*OF_WAREHOUSE} <= {*OF_RUN}
 
 

@@ -71,6 +71,14 @@ class Settings:
     """Zero: signatures of any age are taken."""
 
     webhook_body_limit: int
+    sftp_password: Secret | None
+    sftp_identity: Path | None
+    sftp_passphrase: Secret | None
+    sftp_known_hosts: Path
+    sftp_fingerprint: tuple[str, ...] | None
+    """Fingerprints; they stand in for `sftp_known_hosts`."""
+
+    sftp_settle: timedelta
     where: Mapping[str, str]
     """For each setting the place its value came from: a flag, a variable, a file, `default`."""
 
@@ -119,7 +127,7 @@ def load(
     where: dict[str, str] = {}
     for row in ROWS:
         found[row.name], where[row.name] = _value_of(row, flags, environ, sections)
-    for name in ("state_dir", "publish"):
+    for name in ("state_dir", "publish", "sftp_identity", "sftp_known_hosts"):
         found[name] = _anchored(found[name], cwd, home)
     _refuse_shared(found["state_dir"], where["state_dir"], cwd, home)
     found["inbox"] = _placed(found["inbox"], where["inbox"], found["state_dir"], cwd, home)

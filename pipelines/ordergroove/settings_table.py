@@ -11,6 +11,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from pipelines.ordergroove import values
+from pipelines.ordergroove.files import values as sftp_values
 from pipelines.ordergroove.webhooks import values as webhook_values
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.graphql.limits import LATEST
@@ -241,6 +242,42 @@ ROWS = (
         parse=webhook_values.size,
         default="8MB",
         help="the largest body that is taken",
+    ),
+    Row(
+        name="sftp_password",
+        parse=sftp_values.secret,
+        secret=True,
+        help="the password of the SFTP user",
+    ),
+    Row(
+        name="sftp_identity",
+        parse=values.path_or_none,
+        default="none",
+        help="the file of a private key to log in with over SFTP",
+    ),
+    Row(
+        name="sftp_passphrase",
+        parse=sftp_values.secret,
+        secret=True,
+        help="the passphrase of that key",
+    ),
+    Row(
+        name="sftp_known_hosts",
+        parse=values.path,
+        default="~/.ssh/known_hosts",
+        help="the file that knows the SFTP server's host key",
+    ),
+    Row(
+        name="sftp_fingerprint",
+        parse=sftp_values.fingerprints,
+        default_shown="by that file",
+        help="the host key's fingerprint instead, SHA256:...; several, separated by commas",
+    ),
+    Row(
+        name="sftp_settle",
+        parse=values.duration(),
+        default="60s",
+        help="how long a file on the server must have been left alone before it is read",
     ),
 )
 BY_NAME: Mapping[str, Row] = MappingProxyType({row.name: row for row in ROWS})

@@ -11,7 +11,8 @@ from typing import Any
 import pendulum
 import pytest
 
-from pipelines.ordergroove.files.load import Loaded, found_at, load
+from pipelines.ordergroove.files.found import found_here
+from pipelines.ordergroove.files.load import Loaded, load
 from pipelines.ordergroove.warehouse import opened, scratch_in
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.files.content import Unusable, content_of
@@ -49,7 +50,7 @@ def loaded(stage: Stage, place: Path, **more: Any) -> Loaded:
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
         pipeline = warehouse.pipeline(scratch)
         now = pendulum.now("UTC")
-        return load(found_at(place), warehouse, pipeline, now=now, **more)
+        return load(found_here(place), warehouse, pipeline, now=now, **more)
 
 
 def test_columns_that_tell_of_a_person_are_marked() -> None:
@@ -213,6 +214,6 @@ def test_the_command_loads_a_directory_and_opens_no_other_file(
     done = stage.command("files", "load", str(drops), "--json")
 
     assert done.returncode == 0, done.stderr
-    counts = {"files": 1, "rows": 1, "known": 0, "rejected_rows": 0, "refused": 0}
+    counts = {"files": 1, "rows": 1, "known": 0, "rejected_rows": 0, "refused": 0, "waiting": 0}
     assert json.loads(done.stdout) == counts
     assert "s3cr3t" not in done.stdout + done.stderr

@@ -28,6 +28,9 @@ OF_RUN = (
 OF_RECEIVER = ("inbox", "webhook_tolerance", "webhook_body_limit")
 """The settings of a verb that takes webhook events in."""
 
+OF_FILES = ("sftp_identity", "sftp_known_hosts", "sftp_fingerprint", "sftp_settle")
+"""The settings of a verb that fetches files."""
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

@@ -4,14 +4,13 @@ A row is kept by its file and its number there, so the order in which files come
 The rows go first and the file's own row last: what a crash cuts off is loaded again.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipelines.ordergroove.files.found import Body, Found
 from pipelines.ordergroove.files.tables import (
     FILES,
     REJECTED,
@@ -22,9 +21,10 @@ from pipelines.ordergroove.files.tables import (
 from pipelines.ordergroove.loading import file_format_for, reason_of, take_back
 from pipelines.ordergroove.stored_values import instant_of
 from sources.ordergroove import source_of
-from sources.ordergroove.errors import ConfigError, OrdergrooveError
-from sources.ordergroove.files.content import Content, Unusable, content_of
-from sources.ordergroove.files.names import FileName, named
+from sources.ordergroove.errors import OrdergrooveError, Transient
+from sources.ordergroove.files.content import Content, Unsettled, Unusable, content_of
+from sources.ordergroove.files.names import FileName
+from sources.ordergroove.files.server import Seen
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -35,21 +35,34 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file that is a report by its name."""
+SETTLED = timedelta(seconds=2)
+"""How old a file must have been when it was loaded, so that a later change shows in its time."""
 
-    path: Path
-    says: FileName
+
+BEFORE_IT = "The files before it are loaded."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Body:
-    """What was in a file when it was read, unchanged meanwhile."""
+class Known:
+    """What the warehouse knows of a file that was loaded."""
 
-    content: bytes
     hash: str
     modified_at: datetime
+    bytes: int
+    loaded_at: datetime
+
+    def is_still(self, seen: Seen) -> bool:
+        """Whether a file on a server surely holds what was loaded: servers tell whole seconds."""
+        same_time = self.modified_at.replace(microsecond=0) == seen.modified_at
+        is_sure = self.loaded_at - self.modified_at >= SETTLED
+        return same_time and is_sure and self.bytes == seen.size
+
+    def outlives(self, copy: Body) -> bool:
+        """Whether a copy on this machine brings nothing: an older one never replaces a newer.
+
+        What stands on a server holds, whatever its time.
+        """
+        return self.hash == copy.hash or self.modified_at > copy.modified_at
 
 
 @dataclass
@@ -61,33 +74,11 @@ class Loaded:
     rejected: int = 0
     known: int = 0
     refused: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    """Files that are still being written: the next time will do."""
 
-
-def found_at(place: Path) -> list[Found]:
-    """The reports at a place, a file or a directory, in the order of their stamps.
-
-    Files of other names are never opened. Raises ConfigError when there is none.
-    """
-    try:
-        paths = [path for path in place.iterdir() if path.is_file()] if place.is_dir() else [place]
-    except OSError as error:
-        raise unreadable(place, error) from None
-    found = [Found(path, says) for path in paths if (says := named(path.name))]
-    if not found:
-        raise ConfigError(
-            what=f"{place} holds no report of Ordergroove by its name.",
-            do="Give a file, or a directory of files, named like shop_orders_03172025063000.csv.",
-            state="Nothing was written.",
-        )
-    return sorted(found, key=lambda one: (one.says.stamp, one.says.name))
-
-
-def unreadable(place: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        what=f"{place} cannot be read: {error.strerror}.",
-        do="Give a file or a directory that exists and may be read.",
-        state="Nothing was written.",
-    )
+    cut_short: str = ""
+    """Why the files behind the last one were not reached."""
 
 
 def load(
@@ -100,71 +91,95 @@ def load(
 ) -> Loaded:
     """Loads what the warehouse lacks. A file that cannot be taken stops no other.
 
-    Raises OrdergrooveError when the warehouse refuses one.
+    Raises OrdergrooveError when the warehouse refuses one, and what the server's `Session` raises;
+    a server that is lost after something was loaded only cuts it short.
     """
     told = Loaded()
     known = known_files(warehouse)
     for one in found:
+        before = known.get(one.says.name)
         try:
-            body = read(one.path)
-            if is_known(known.get(one.says.name), body):
-                told.known += 1
-                continue
-            report = one.says.report
-            content = content_of(body.content, report, accept_unended=accept_unended)
-        except Unusable as reason:
-            told.refused.append(f"{one.says.name}: {reason}")
+            taken = taken_from(one, before, told, accept_unended=accept_unended)
+        except OrdergrooveError as lost:
+            lost.state = BEFORE_IT if told.files else lost.state
+            if not (told.files and isinstance(lost, Transient)):
+                raise
+            told.cut_short = str(lost)
+            break
+        if taken is None:
             continue
-        put(one.says, content, body, warehouse, pipeline, now=now)
-        known[one.says.name] = (body.hash, body.modified_at)
+        body, content = taken
+        row = row_of(one.says, content, body, now)
+        if before and before.hash == body.hash:
+            # the same with another time: noted, so that it need not be fetched again
+            run(pipeline, [file_rows([row])], one.says)
+            told.known += 1
+            continue
+        put(one.says, content, row, warehouse, pipeline)
         told.files += 1
         told.rows += len(content.rows)
         told.rejected += len(content.rejected)
     return told
 
 
-def read(path: Path) -> Body:
-    """Raises Unusable for a file that changes while it is read, or cannot be."""
+def taken_from(
+    one: Found, before: Known | None, told: Loaded, *, accept_unended: bool
+) -> tuple[Body, Content] | None:
+    """What stands in a file, or None, and why told, when there is nothing to load."""
+    if before and one.seen and before.is_still(one.seen):
+        told.known += 1
+        return None
     try:
-        before = path.stat()
-        content = path.read_bytes()
-        after = path.stat()
-    except OSError as error:
-        raise Unusable(f"it cannot be read: {error.strerror}") from None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise Unusable("it is still being written")
-    return Body(
-        content=content,
-        hash=hashlib.sha256(content).hexdigest(),
-        modified_at=datetime.fromtimestamp(after.st_mtime, UTC),
-    )
+        body = one.read()
+        if before and one.seen is None and before.outlives(body):
+            told.known += 1
+            return None
+        return body, content_of(body.content, one.says.report, accept_unended=accept_unended)
+    except Unsettled as reason:
+        told.waiting.append(f"{one.says.name}: {reason}")
+    except Unusable as reason:
+        told.refused.append(f"{one.says.name}: {reason}")
+    return None
 
 
-def known_files(warehouse: "Warehouse") -> dict[str, tuple[str, datetime]]:
-    """The content and age of each file that was loaded, by name."""
+def known_files(warehouse: "Warehouse") -> dict[str, Known]:
+    """The files that were loaded, by name."""
     if not warehouse.has_table(FILES):
         return {}
-    rows = warehouse.rows(f"select file_name, file_hash, modified_at from {warehouse.table(FILES)}")
-    return {name: (digest, instant_of(at)) for name, digest, at in rows}
-
-
-def is_known(known: tuple[str, datetime] | None, body: Body) -> bool:
-    """Whether this content was loaded under this name, or a newer one: an older never replaces."""
-    return known is not None and (known[0] == body.hash or known[1] > body.modified_at)
+    rows = warehouse.rows(
+        f"select file_name, file_hash, modified_at, bytes, loaded_at from {warehouse.table(FILES)}"
+    )
+    return {
+        name: Known(
+            hash=digest,
+            modified_at=instant_of(modified_at),
+            bytes=size,
+            loaded_at=instant_of(loaded_at),
+        )
+        for name, digest, modified_at, size, loaded_at in rows
+    }
 
 
 def put(
     says: FileName,
     content: Content,
-    body: Body,
+    row: dict[str, Any],
     warehouse: "Warehouse",
     pipeline: "Pipeline",
-    *,
-    now: datetime,
 ) -> None:
     """Loads one file in place of what was loaded under its name before."""
     of_file = told_by(says)
-    row = of_file | {
+    rows = [of_file | line for line in content.rows]
+    rejected = [of_file | line for line in content.rejected]
+    run(pipeline, [report_rows(says.report, rows), rejected_rows(rejected)], says)
+    for table, kept in ((says.report.table, rows), (REJECTED, rejected)):
+        drop_others(warehouse, table, says.name, {int(str(line["row_number"])) for line in kept})
+    run(pipeline, [file_rows([row])], says)
+
+
+def row_of(says: FileName, content: Content, body: Body, now: datetime) -> dict[str, Any]:
+    """The file's row of `sftp_files`."""
+    return told_by(says) | {
         "file_hash": body.hash,
         "report": says.report.name,
         "modified_at": body.modified_at,
@@ -174,12 +189,6 @@ def put(
         "encoding": content.encoding,
         "loaded_at": now,
     }
-    rows = [of_file | line for line in content.rows]
-    rejected = [of_file | line for line in content.rejected]
-    run(pipeline, [report_rows(says.report, rows), rejected_rows(rejected)], says)
-    for table, kept in ((says.report.table, rows), (REJECTED, rejected)):
-        drop_others(warehouse, table, says.name, {int(str(line["row_number"])) for line in kept})
-    run(pipeline, [file_rows([row])], says)
 
 
 def told_by(says: FileName) -> dict[str, Any]:

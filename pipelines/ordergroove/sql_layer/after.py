@@ -23,21 +23,24 @@ class ViewsFailed(OrdergrooveError):
 
 def views_after(run: Run, settings: Settings, warehouse: Warehouse, now: DateTime) -> None:
     """Applies the views to what a run has loaded; none of their troubles is the run's."""
-    is_wanted = settings.views == "on" and warehouse.dialect in DEFINITIONS
-    if not is_wanted or not run.committed or run.stopped_by is not None:
-        return
+    if run.committed and run.stopped_by is None:
+        run.unviewed = views_over(settings, warehouse, now)
+
+
+def views_over(settings: Settings, warehouse: Warehouse, now: DateTime) -> ViewsFailed | None:
+    """Brings the views up to date where they are wanted; what went wrong, if anything."""
+    if settings.views == "off" or warehouse.dialect not in DEFINITIONS:
+        return None
     today = now.in_timezone(settings.timezone).date()
     try:
         done = views.apply(InWarehouse(warehouse=warehouse), zone=settings.timezone, today=today)
     # the engine's own classes are known where it is opened, not here
     except Exception as error:
         log.debug("the views could not be applied", exc_info=True)
-        run.unviewed = why_not([views.first_line(error)])
-        return
+        return why_not([views.first_line(error)])
     for sentence in done.kept:
         log.warning("%s", sentence)
-    if done.failed:
-        run.unviewed = why_not(done.failed)
+    return why_not(done.failed) if done.failed else None
 
 
 def why_not(reasons: list[str]) -> ViewsFailed:

@@ -26,6 +26,10 @@ class Unusable(Exception):
     """A file that cannot be taken as it is; says why, and never what stands in it."""
 
 
+class Unsettled(Exception):
+    """A file that is still being written: for the next time. Says how that shows."""
+
+
 @dataclass
 class Content:
     """What stands in a file. Rows are numbered from 1, the header not counted."""

@@ -8,10 +8,12 @@ from sources.ordergroove.files.reports import REPORTS, Report
 
 # the longest first: `acme_crm_subscription_...` ends like a subscription report as well
 REPORT = "|".join(sorted(REPORTS, key=len, reverse=True))
+# no path, and nothing that a terminal would obey
+SIGN = r"[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 NAME = re.compile(
-    rf"(?:.+?_)??(?P<report>{REPORT})_{{1,2}}(?P<before>full|delta)?_?"
+    rf"(?:{SIGN}+?_)??(?P<report>{REPORT})_{{1,2}}(?P<before>full|delta)?_?"
     r"(?P<digits>\d{14}|\d{8})(?:_(?P<after>full|delta))?\.csv",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "%d%m%Y", "%m%d%Y", "%Y%m%d"
 
