@@ -1,34 +1,41 @@
 """One run in a process of its own, at a time of its own, with a plug that may be pulled."""
 
+import gc
 import logging
 import os
+import ssl
 import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import httpx
 import pendulum
 
+from pipelines.ordergroove import chunking, reading
 from pipelines.ordergroove.backfilling.backfill import Times, backfill
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.preflight import Ask
-from pipelines.ordergroove.settings import load
+from pipelines.ordergroove.settings import Settings, load
 from pipelines.ordergroove.sync import sync
-from pipelines.ordergroove.warehouse import opened, quiet_dlt, scratch_in
+from pipelines.ordergroove.warehouse import opened, scratch_in
+from sources.ordergroove import client as client_module
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import OrdergrooveError
 from state.ordergroove.slices import Slice
+from tests.simulation.older import become_older
 from tests.simulation.plug import wire
 
-# what every child needs: the process that they are forked from has it already
-quiet_dlt()
-import dlt  # noqa: E402
-import dlt.destinations  # noqa: E402, F401
-import duckdb  # noqa: E402, F401
+CHUNK_S = "60"
+"""Packages are cut by rows, or a busy machine would make more of them than an idle one."""
 
-CHUNK_S = "0.2"
+RETRY_LIMIT_S = 1.0
+BACK_OFF_S = 0.01
+FAULT = 99
+
+# reading the certificates of the whole world takes longer than most of what a run does here
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,7 @@ class Deed:
     directory: Path
     state_dir: str
     now: str
+    names: tuple[str, ...] = tuple(ENTITIES)
     ask: Ask | None = None
     """A sync with this."""
 
@@ -51,14 +59,38 @@ class Deed:
 
     point: str = ""
     nth: int = 1
+    is_in_pieces: bool = False
+    """Pages, batches and packages of a few rows each: many places to be interrupted at."""
+
+    is_older: bool = False
+    """As an older release did it."""
+
+    def __str__(self) -> str:
+        what = f"backfill {self.since[:16]} {self.until[:16]} {self.unit}"
+        if self.ask is not None:
+            what = f"sync {self.ask}"
+        marks = [
+            "in pieces" if self.is_in_pieces else "",
+            "older release" if self.is_older else "",
+            f"plug {self.point!r} {self.nth}" if self.point else "",
+        ]
+        return ", ".join([f"{self.now[:16]} {what}", *filter(None, marks)])
 
 
 def run(deed: Deed) -> None:
     """The body of the child; its exit code is that of the command."""
+    # it will not live long enough
+    gc.disable()
     sys.stdout = sys.stderr = (deed.directory / "child.log").open("a", encoding="utf-8")
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, force=True)
     if deed.point:
         wire(deed.point, deed.nth)
+    if deed.is_in_pieces:
+        client_module.PAGE_SIZE = 5
+        reading.PAGES_A_BATCH = 1
+        chunking.MOST_ROWS = 15
+    if deed.is_older:
+        become_older(deed.names)
     try:
         code = done(deed)
     except OrdergrooveError as error:
@@ -66,48 +98,51 @@ def run(deed: Deed) -> None:
         code = error.exit_code
     except Exception:
         logging.getLogger(__name__).exception("a fault")
-        code = 99
+        code = FAULT
     sys.stderr.flush()
     # threads of the libraries may be slow to end
     os._exit(code)
 
 
-def done(deed: Deed) -> int:
+def done(deed: Deed, transport: httpx.BaseTransport | None = None) -> int:
+    """Does it in this process. Returns the exit code of the command."""
     variables = {
         "ORDERGROOVE_BASE_URL": deed.url,
         "ORDERGROOVE_API_KEY": "sandbox-key",
         "ORDERGROOVE_CHUNK_SECONDS": CHUNK_S,
         "ORDERGROOVE_STATE_DIR": str(deed.directory / deed.state_dir),
-        "ORDERGROOVE_RETRY_LIMIT": "5s",
     }
     settings = load({"destination": deed.destination}, variables, deed.directory, deed.directory)
-    client = Client(base_url=deed.url, key="sandbox-key", retry_limit_s=5, back_off_s=0.02)
-    now, names = instant(deed.now), tuple(ENTITIES)
+    client = Client(
+        base_url=deed.url,
+        key="sandbox-key",
+        retry_limit_s=RETRY_LIMIT_S,
+        first_contact_limit_s=RETRY_LIMIT_S,
+        back_off_s=BACK_OFF_S,
+        transport=transport or httpx.HTTPTransport(verify=NO_CERTIFICATES),
+    )
     if deed.ask is None:
-        return past(deed, settings, client, now)
+        return past(deed, settings, client)
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
         made = sync(
             settings,
-            names,
+            deed.names,
             warehouse=warehouse,
             scratch=scratch,
             client=client,
             ask=deed.ask,
-            now=now,
+            now=instant(deed.now),
         )
     return made.exit_code()
 
 
-def past(deed: Deed, settings: Any, client: Client, now: pendulum.DateTime) -> int:
-    since, until = (
-        pendulum.instance(pendulum.DateTime.fromisoformat(text))
-        for text in (deed.since, deed.until)
-    )
+def past(deed: Deed, settings: Settings, client: Client) -> int:
+    now = instant(deed.now)
     made = backfill(
         settings,
-        tuple(ENTITIES),
+        deed.names,
         Asked(
-            stretch=Slice(since=since, until=until),
+            stretch=Slice(since=instant(deed.since), until=instant(deed.until)),
             unit=deed.unit,
             newest_first=deed.newest_first,
         ),

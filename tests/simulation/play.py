@@ -3,10 +3,9 @@
 What has to hold is checked after each step, and everything of it after each quiet sync.
 """
 
-import datetime as dt
-import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,31 +15,37 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from pipelines.ordergroove.coverage import covered
+from pipelines.ordergroove.coverage import Stretch
 from pipelines.ordergroove.preflight import Ask
-from pipelines.ordergroove.status import windows_of
-from pipelines.ordergroove.warehouse import Warehouse, opened
 from sources.ordergroove.entities import ENTITIES
-from sources.ordergroove.sandbox import Call, Faults, Rules, Sandbox, World
+from sources.ordergroove.sandbox import Call, Fault, Faults
 from sources.ordergroove.sandbox.faults import Trouble
-from state.ordergroove.watermark import position_of
-from tests.simulation.child import Deed, run
+from tests.simulation.child import Deed, instant
+from tests.simulation.forks import outcome
 from tests.simulation.plug import POINTS
+from tests.simulation.promises import (
+    NOTHING,
+    Look,
+    assert_kept,
+    assert_not_ahead,
+    assert_told,
+    assert_true,
+    look_at,
+    truth_of,
+)
+from tests.simulation.scene import SETTING, Scene, scene_of
 from tests.stories.deeds import something_happens
-from tests.stories.stage import Stage, expected_columns, staged
-from tests.stories.truth import Rows, stored
+from tests.stories.stage import Stage, staged
 
-ZONE = "America/New_York"
-SPRING = dt.datetime(2035, 3, 8, 20, tzinfo=dt.UTC)
-AUTUMN = dt.datetime(2035, 11, 1, 20, tzinfo=dt.UTC)
-"""Both clock changes are days away; no machine's clock is there yet."""
+STEPS = 8
+STRETCHES = ((8, "week"), (12, "week"), (40, "month"), (120, "year"))
+"""Days of history and how they are sliced: each slice takes as long as a run."""
 
-STEPS = 10
+AT_THE_END = ("while the lock is released", "between two turns")
 KILLED = -9
-PATIENCE_S = 120.0
-
-forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(["tests.simulation.child"])
+HELD = 4
+PASSING = ("503", "reset", "429", "truncated", "short body", "423")
+MEMORY = Path("/dev/shm")  # noqa: S108 - the system's own, for directories with names of ours
 
 
 @dataclass(kw_only=True)
@@ -49,11 +54,28 @@ class Play:
 
     stage: Stage
     rng: Random
+    names: tuple[str, ...] = tuple(ENTITIES)
+    zone: str = SETTING
+    """The server's own."""
+
+    lead_s: int = 0
+    is_older: bool = False
+    """The release that runs until a quiet sync is one from before."""
+
     told: list[str] = field(default_factory=list)
     """What has happened, for whoever has to find out what went wrong."""
 
     state_dir: str = "one"
     last_backfill: Deed | None = None
+    has_all: bool = False
+    """Everything was read once, not only a stretch of history and what came after it."""
+
+    promised: list[Stretch] = field(default_factory=list)
+    """What backfills have read to its end."""
+
+    seen: Look = NOTHING
+    """What stood in the warehouse after the last run."""
+
     kills: int = 0
 
     @property
@@ -62,7 +84,8 @@ class Play:
 
     @property
     def now(self) -> DateTime:
-        return pendulum.instance(self.stage.sandbox.date())
+        """What the machine's clock shows."""
+        return pendulum.instance(self.stage.sandbox.date()).add(seconds=self.lead_s)
 
     # what can happen
 
@@ -70,12 +93,18 @@ class Play:
         something_happens(self.world, self.rng, self.rng.randint(1, 8))
 
     def time(self) -> None:
-        self.world.advance(hours=self.rng.choice((0.5, 1, 2, 5, 11, 26, 50)))
+        self.world.advance(hours=self.rng.choice((0.5, 1, 2, 5, 11, 26, 50, 170)))
 
     def trouble(self) -> None:
-        rate = self.rng.choice((0.0, 0.0, 0.05, 0.2))
-        faults = Faults(rate=rate, seed=self.rng.randint(1, 999), kinds=("503", "reset", "429"))
-        self.stage.sandbox.trouble = Trouble((faults,) if rate else ())
+        rng = self.rng
+        chosen: Fault | Faults = Faults(
+            rate=rng.choice((0.05, 0.2)), seed=rng.randint(1, 999), kinds=PASSING
+        )
+        if rng.random() < 0.4:
+            kind, where = rng.choice((("500", "list"), ("400", "list"), ("404", "single")))
+            entity, page = rng.choice(self.names), rng.randint(1, 3)
+            chosen = Fault(kind=kind, entity=entity, where=where, from_page=page)
+        self.stage.sandbox.trouble = Trouble((chosen,))
 
     def fresh_disk(self) -> None:
         shutil.rmtree(self.stage.directory / self.state_dir, ignore_errors=True)
@@ -85,10 +114,10 @@ class Play:
 
     def busy_sync(self) -> None:
         """A sync while the merchant lives on."""
-        self.meanwhile(lambda: self.child(self.deed(ask=self.ask())))
+        self.meanwhile(lambda: self.child(self.some_sync()))
 
     def killed_sync(self) -> None:
-        self.meanwhile(lambda: self.child(self.with_plug(self.deed(ask=self.ask()))))
+        self.meanwhile(lambda: self.child(self.with_plug(self.some_sync())))
 
     def backfill(self) -> None:
         self.meanwhile(lambda: self.child(self.past()))
@@ -96,58 +125,102 @@ class Play:
     def killed_backfill(self) -> None:
         self.meanwhile(lambda: self.child(self.with_plug(self.past())))
 
+    def two_at_once(self) -> None:
+        """While one machine is at its pages another one begins: it must be turned away."""
+        codes: list[int] = []
+        late = replace(self.some_sync(), state_dir=self.rng.choice(("one", "three")))
+
+        def on_page(world: Any, call: Call) -> None:
+            if not codes:
+                codes.append(0)
+                codes[0] = outcome(late)
+
+        self.stage.sandbox.on_page = on_page
+        self.child(self.some_sync() if self.rng.random() < 0.6 else self.past())
+        self.stage.sandbox.on_page = None
+        self.told.append(f"meanwhile {late} -> {codes}")
+        assert codes in ([HELD], []), "two runs had the warehouse at once"
+
     def quiet_sync(self) -> None:
         """After it everything has to be as it should."""
         self.stage.sandbox.trouble = Trouble(())
+        self.is_older = False
         began = self.now
+        self.sync_quietly()
+        truth = truth_of(self.stage, self.names)
+        assert_true(self.seen, truth, has_all=self.has_all, promised=self.promised)
+        assert_told(self.seen, self.names, began)
+
+    def sync_again(self) -> None:
+        """A sync after which nothing happens, twice."""
+        self.quiet_sync()
+        before = self.seen
+        self.sync_quietly()
+        for name in self.names:
+            assert self.seen.live(name) == before.live(name), f"a second sync changed {name}"
+            assert self.seen.rows[name] == before.rows[name], f"a second sync changed {name}"
+        assert self.seen.buried == before.buried, "a second sync has changed tombstones"
+
+    # how it happens
+
+    def sync_quietly(self) -> None:
         code = self.child(self.deed(ask=Ask(named=True)))
         if code == 5:
             code = self.child(self.deed(ask=Ask(named=True, any_deletions=True)))
         assert code == 0, f"a quiet sync ended with {code}"
-        with self.warehouse() as warehouse:
-            assert_true(self.stage, warehouse)
-            assert_watermarks(warehouse, began)
-            if self.rng.random() < 0.7:
-                return
-            before = contents(warehouse)
-        assert self.child(self.deed(ask=Ask(named=True))) == 0
-        with self.warehouse() as warehouse:
-            assert contents(warehouse) == before, "a second sync has changed something"
 
-    # how it happens
+    def some_sync(self) -> Deed:
+        rng = self.rng
+        asks = [Ask(), Ask(), Ask(named=True)]
+        if not self.is_older:
+            asks += [Ask(full_refresh=True), Ask(since=self.now.subtract(hours=rng.randint(1, 99)))]
+        names = self.names if rng.random() < 0.8 else (rng.choice(self.names),)
+        return self.deed(ask=rng.choice(asks), names=names)
 
-    def ask(self) -> Ask:
-        return self.rng.choice((Ask(), Ask(), Ask(named=True), Ask(full_refresh=True)))
-
-    def deed(self, **wanted: Any) -> Deed:
+    def deed(self, *, ask: Ask | None = None, **wanted: Any) -> Deed:
         stage = self.stage
+        if ask and self.is_older:
+            ask = replace(ask, only_reads=True)
+        given: dict[str, Any] = {"names": self.names} | wanted
         return Deed(
             url=stage.url,
             destination=stage.destination,
             directory=stage.directory,
             state_dir=self.state_dir,
             now=self.now.isoformat(),
-            **wanted,
+            ask=ask,
+            is_older=self.is_older,
+            **given,
         )
 
     def past(self) -> Deed:
         """A backfill: the last one again, or another."""
         rng = self.rng
+        # that came with the newer release
+        self.is_older = False
         if self.last_backfill is not None and rng.random() < 0.6:
             last = self.last_backfill
             return replace(last, now=self.now.isoformat(), state_dir=self.state_dir)
-        since = self.now.subtract(days=rng.choice((20, 60, 120)))
-        until = rng.choice((since.add(days=15), self.now, self.now.add(days=9)))
+        days, unit = rng.choice(STRETCHES)
+        since = self.now.subtract(days=days)
+        until = rng.choice((since.add(days=days // 2), self.now, self.now.add(days=3)))
         self.last_backfill = self.deed(
             since=since.isoformat(),
             until=until.isoformat(),
-            unit=rng.choice(("week", "month", "year")),
+            unit=unit,
             newest_first=rng.random() < 0.5,
         )
         return self.last_backfill
 
     def with_plug(self, deed: Deed) -> Deed:
-        return replace(deed, point=self.rng.choice(POINTS), nth=self.rng.randint(1, 6))
+        point = self.rng.choice(POINTS)
+        most = 8 if point in ("between pages", "after the last page") else 3
+        return replace(
+            deed,
+            point=point,
+            nth=self.rng.randint(1, most),
+            is_in_pieces=point not in AT_THE_END and self.rng.random() < 0.5,
+        )
 
     def meanwhile(self, act: Callable[[], object]) -> None:
         """Lets the merchant live on between the pages of what is done."""
@@ -157,6 +230,7 @@ class Play:
         def on_page(world: Any, call: Call) -> None:
             if rng.random() < chance:
                 something_happens(world, rng, 1)
+                world.advance(seconds=rng.choice((0, 1, 60)))
 
         self.stage.sandbox.on_page = on_page
         act()
@@ -164,93 +238,28 @@ class Play:
 
     def child(self, deed: Deed) -> int:
         """Runs it in a process of its own; what stood in the warehouse before still does."""
-        before = self.keys()
-        what = "sync" if deed.ask else f"backfill {deed.since[:10]} {deed.until[:10]} {deed.unit}"
-        process = forks.Process(target=run, args=(replace(deed),))
-        process.start()
-        process.join(PATIENCE_S)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise AssertionError(f"{what} at {deed.point!r} did not end")
-        code = int(process.exitcode)
-        self.told.append(f"{what} {deed.point} {deed.nth} -> {code}")
-        assert code in (0, 3, 5, 6, KILLED), f"{what} ended with {code}:\n{self.log()}"
+        code = outcome(deed)
+        self.told.append(f"{deed} -> {code}")
         self.kills += code == KILLED
-        for name, keys in self.keys().items():
-            assert before.get(name, set()) <= keys, f"{name}: rows are gone"
+        is_calm = not self.stage.sandbox.trouble.faults
+        expected = (0, 5) if is_calm else (0, 3, 5, 6)
+        assert code in expected or (code == KILLED and deed.point), (
+            f"{deed} ended with {code}:\n{self.log()}"
+        )
+        if code == 0 and deed.ask is None:
+            self.promised.append(Stretch(since=instant(deed.since), until=instant(deed.until)))
+        if deed.ask and code in (0, 5) and {*deed.names} >= {*self.names}:
+            is_whole = deed.ask.full_refresh or not (self.last_backfill or deed.ask.since)
+            self.has_all = self.has_all or is_whole
+        before, self.seen = self.seen, look_at(self.stage, self.names)
+        truth = truth_of(self.stage, self.names)
+        assert_kept(before, self.seen, truth)
+        assert_not_ahead(self.seen, truth, self.zone, has_all=self.has_all)
         return code
 
     def log(self) -> str:
         """The end of what the children have said."""
         return (self.stage.directory / "child.log").read_text("utf-8")[-4000:]
-
-    def keys(self) -> dict[str, set[Any]]:
-        if not self.stage.tables():
-            return {}
-        with self.warehouse() as warehouse:
-            there = warehouse.tables() & ENTITIES.keys()
-            return {name: {*rows_of(warehouse, name, live=False)} for name in there}
-
-    @contextmanager
-    def warehouse(self) -> Iterator[Warehouse]:
-        with opened(self.stage.settings(), read_only=True) as warehouse:
-            yield warehouse
-
-
-def rows_of(warehouse: Warehouse, name: str, *, live: bool) -> Rows:
-    """The rows by key; fails where a key stands twice."""
-    columns = list(expected_columns(name))
-    listed = ", ".join(f'"{column}"' for column in columns)
-    condition = " where _deleted_at is null" if live else ""
-    return stored(
-        name, columns, warehouse.rows(f"select {listed} from {warehouse.table(name)}{condition}")
-    )
-
-
-def assert_true(stage: Stage, warehouse: Warehouse) -> None:
-    """Live rows are the API's, but for those that last changed in what was never read."""
-    windows = windows_of(warehouse)
-    for name, entity in ENTITIES.items():
-        truth, rows = stage.truth(name, ZONE), rows_of(warehouse, name, live=True)
-        ghosts = rows.keys() - truth.keys()
-        assert not ghosts, f"{name}: {len(ghosts)} should not live, such as {min(ghosts)}"
-        for key in rows:
-            wrong = {c: (rows[key][c], truth[key][c]) for c in truth[key]
-                     if rows[key][c] != truth[key][c]}  # fmt: skip
-            assert not wrong, f"{name} {key}: {wrong}"
-        spans = covered(windows.get(name, []))
-        for key in truth.keys() - rows.keys():
-            assert entity.changes is not None, f"{name}: {key} is missing"
-            stamp = pendulum.instance(truth[key][f"{entity.changes.stamp}_utc"])
-            # the hours of doubt about the zone on both sides
-            within = [
-                span
-                for span in spans
-                if (span.since is None or span.since.add(hours=3) <= stamp)
-                and stamp <= span.until.subtract(hours=3)
-            ]
-            assert not within, f"{name}: {key} of {stamp} is missing from {within}"
-
-
-def assert_watermarks(warehouse: Warehouse, now: DateTime) -> None:
-    for name, state in warehouse.positions().items():
-        if name in ENTITIES:
-            watermark = position_of(ENTITIES[name], state).watermark
-            assert watermark is not None
-            assert watermark <= now, f"{name}: {watermark} was not read yet"
-
-
-def contents(warehouse: Warehouse) -> dict[str, list[Any]]:
-    """Everything but when it was fetched."""
-    found = {}
-    for name in ENTITIES:
-        columns = [column for column in warehouse.columns(name) if column != "_synced_at"]
-        listed = ", ".join(f'"{column}"' for column in columns)
-        found[name] = sorted(
-            map(str, warehouse.rows(f"select {listed} from {warehouse.table(name)}"))
-        )
-    return found
 
 
 STEPS_OF_PLAY: tuple[tuple[str, int], ...] = (
@@ -261,31 +270,54 @@ STEPS_OF_PLAY: tuple[tuple[str, int], ...] = (
     ("another_machine", 1),
     ("busy_sync", 2),
     ("killed_sync", 4),
+    ("two_at_once", 1),
     ("backfill", 1),
     ("killed_backfill", 3),
     ("quiet_sync", 2),
 )
 
 
-def play(seed: int, directory: Path, steps: int = STEPS) -> Play:
-    """Plays a seed to its end. Raises AssertionError with all that led there."""
-    rng = Random(seed)
-    world = World(
-        seed=seed,
-        customers=rng.choice((4, 12)),
-        zone=ZONE,
-        now=rng.choice((SPRING, AUTUMN)),
-        days=70,
-    )
-    sandbox = Sandbox(world, rules=Rules(newest_first=rng.random() < 0.5))
-    with staged(sandbox, directory) as stage:
-        made = Play(stage=stage, rng=rng)
-        names = [name for name, weight in STEPS_OF_PLAY for _ in range(weight)]
-        chosen = [rng.choice(names) for _ in range(steps)]
-        try:
-            for name in [*chosen, "quiet_sync"]:
-                made.told.append(name)
-                getattr(made, name)()
-        except AssertionError as error:
-            raise AssertionError("\n".join([f"seed {seed}:", *made.told, str(error)])) from error
+def play(seed: int, destination: str | None = None, *, steps: int = STEPS) -> Play:
+    """Plays a seed to its end. Raises AssertionError with all that led there.
+
+    `destination` is an empty database on the scene's engine, where that is a server.
+    """
+    scene, rng = scene_of(seed), Random(seed)
+    names = [name for name, weight in STEPS_OF_PLAY for _ in range(weight)]
+    chosen = [*rng.choices(names, k=steps), "sync_again"]
+    with memory() as directory:
+        if scene.engine == "sqlite":
+            destination = f"sqlite:///{directory}/warehouse.db"
+        with staged(scene.sandbox(), directory, destination=destination) as stage:
+            made = of_scene(scene, stage, rng)
+            try:
+                act(made, chosen)
+            except Exception as error:
+                told = [f"seed {seed}: {scene}", *made.told, f"{type(error).__name__}: {error}"]
+                raise AssertionError("\n".join(told)) from error
     return made
+
+
+def of_scene(scene: Scene, stage: Stage, rng: Random) -> Play:
+    return Play(
+        stage=stage,
+        rng=rng,
+        names=scene.names,
+        zone=scene.zone,
+        lead_s=scene.lead_s,
+        is_older=scene.begins_older,
+    )
+
+
+def act(play: Play, steps: Sequence[str]) -> None:
+    for name in steps:
+        play.told.append(name)
+        getattr(play, name)()
+
+
+@contextmanager
+def memory() -> Iterator[Path]:
+    """A directory that no disk has to be waited for, where the system offers one."""
+    place = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="ordergroove-", dir=place) as directory:
+        yield Path(directory)

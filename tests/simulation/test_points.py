@@ -9,8 +9,9 @@ import pytest
 from pipelines.ordergroove.preflight import Ask
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Sandbox, World
-from tests.simulation.play import KILLED, SPRING, ZONE, Play
+from tests.simulation.play import KILLED, Play
 from tests.simulation.plug import POINTS
+from tests.simulation.scene import CHANGES, SETTING
 from tests.stories.stage import Stage, staged
 
 OF_SYNC = [point for point in POINTS if point != "between two turns"]
@@ -27,7 +28,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
         if engine in destination
         else str(request.getfixturevalue(f"{engine}_url"))
     )
-    world = World(seed=17, customers=6, zone=ZONE, now=SPRING, days=60)
+    world = World(seed=17, customers=6, zone=SETTING, now=CHANGES[0], days=60)
     with staged(Sandbox(world), tmp_path, destination=url) as made:
         yield made
 

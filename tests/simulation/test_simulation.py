@@ -3,23 +3,31 @@
 `make simulate SEEDS=n` plays many.
 """
 
-from pathlib import Path
-
 import pytest
 
-from tests.simulation.play import play
+from tests.simulation.play import STEPS_OF_PLAY, Play, play
 from tests.simulation.plug import POINTS, places
+from tests.simulation.scene import ENGINES, scene_of
 
-SEEDS = (1, 2)
+SEEDS = (1, 2, 3, 4)
 FAILED_ONCE: dict[int, str] = {}
 """Seeds that have found something, and what."""
 
 
 @pytest.mark.parametrize("seed", [*SEEDS, *FAILED_ONCE])
-def test_whatever_happens_the_warehouse_ends_right(seed: int, tmp_path: Path) -> None:
-    play(seed, tmp_path)
+def test_whatever_happens_the_warehouse_ends_right(
+    seed: int, request: pytest.FixtureRequest
+) -> None:
+    engine = scene_of(seed).engine
+    is_server = engine in ("postgres", "mariadb")
+    play(seed, str(request.getfixturevalue(f"{engine}_url")) if is_server else None)
 
 
 def test_every_point_at_which_the_plug_is_pulled_is_there() -> None:
     assert {point for point, _ in places()} == set(POINTS)
     assert all(hasattr(place, name) for _, (place, name, _) in places())
+
+
+def test_everything_that_can_happen_is_there() -> None:
+    assert all(callable(getattr(Play, name)) for name, _ in STEPS_OF_PLAY)
+    assert {scene_of(seed).engine for seed in range(100)} == set(ENGINES)

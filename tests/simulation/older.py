@@ -1,0 +1,40 @@
+"""An older release, as far as the warehouse can tell.
+
+What came later is left away: columns of `sync_runs`, the noticing of deletions, keys of the state,
+the tables of object types that nobody had asked for.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.ordergroove import chunking
+from sources.ordergroove.entities import ENTITIES
+from state.ordergroove.ledger import SYNC_RUNS
+from state.ordergroove.watermark import Position
+
+LATER_COLUMNS = ("sweep_requests", "swept_at")
+LATER_KEYS = ("zone", "environment", "backfill")
+LATER_KEYS_OF_WINDOWS = ("until",)
+
+
+def become_older(names: Collection[str]) -> None:
+    """Turns this process into one of the older release, which knows these entities."""
+    kept = [column for column in SYNC_RUNS.schema if column.name not in LATER_COLUMNS]
+    # frozen, and named in many places
+    object.__setattr__(SYNC_RUNS, "schema", pa.schema(kept))
+    vars(chunking)["ENTITIES"] = {name: ENTITIES[name] for name in names}
+    whole = Position.as_state
+
+    def as_older_state(position: Position) -> dict[str, Any]:
+        state = without(whole(position), LATER_KEYS)
+        if state["window"]:
+            state["window"] = without(state["window"], LATER_KEYS_OF_WINDOWS)
+        return state
+
+    type.__setattr__(Position, "as_state", as_older_state)
+
+
+def without(state: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key not in keys}
