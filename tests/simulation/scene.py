@@ -43,7 +43,6 @@ class Scene:
     names: tuple[str, ...]
     customers: int
     newest_first: bool
-    loser_is_bumped: bool
     begins_older: bool
     """The warehouse is made by an older release."""
 
@@ -54,7 +53,6 @@ class Scene:
             zone=self.zone,
             now=self.now,
             days=70,
-            loser_is_bumped=self.loser_is_bumped,
         )
         return Sandbox(world, rules=Rules(newest_first=self.newest_first))
 
@@ -73,6 +71,5 @@ def scene_of(seed: int) -> Scene:
         names=tuple(name for name in ENTITIES if name in chosen),
         customers=rng.choice((3, 8, 14)),
         newest_first=rng.random() < 0.5,
-        loser_is_bumped=rng.random() < 0.7,
         begins_older=rng.random() < 0.2,
     )
