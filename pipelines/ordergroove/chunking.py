@@ -195,6 +195,7 @@ class Loader:
             self.told.pop(name, None)
             self.queue.give_up(name)
         run.committed = run.committed or bool(set(chunk.deliveries) - set(failed))
+        self.warehouse.after_load()
 
     def now(self) -> DateTime:
         return pendulum.instance(self.client.clock.now())

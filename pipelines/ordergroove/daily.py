@@ -19,6 +19,7 @@ from pipelines.ordergroove.sql_layer.after import views_after
 from pipelines.ordergroove.stopping import stopping
 from pipelines.ordergroove.sync import sync
 from pipelines.ordergroove.warehouse import file_of, opened, published, scratch_in
+from pipelines.ordergroove.word_left import leave_word
 from sources.ordergroove.errors import Held, Stopped
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def daily_run(
                 "Stopped by a signal.", error.do, error.state, signal=stop.signal
             ) from None
         scratch = held.enter_context(scratch_in(settings.state_dir))
+        leave_word(warehouse, "sync", pendulum.now("UTC"))
         teller = Teller()
         show = held.enter_context(display(console)).show if is_live else teller.tell
         run = sync(

@@ -8,8 +8,8 @@ from typing import Any
 from pendulum import DateTime
 
 from pipelines.ordergroove.coverage import Stretch, covered, gaps
-from pipelines.ordergroove.graphql.status import told_by_graphql
-from pipelines.ordergroove.stored_values import instant_of
+from pipelines.ordergroove.status_facts import Facts, Row, facts_of, windows_in
+from pipelines.ordergroove.stored_values import instant_of, records_of
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import ConfigError
@@ -17,8 +17,6 @@ from sources.ordergroove.model import Entity
 from state.ordergroove.ledger import CRASHED, RUNNING, SYNC_RUNS, UNAVAILABLE
 from state.ordergroove.slices import Backfill, backfill_of
 from state.ordergroove.watermark import BadState, Position, Window, position_of
-
-LAST_RUNS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +74,16 @@ class RunStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Writer:
+    """Who has the warehouse to itself meanwhile, and when it last said how things stand."""
+
+    pid: int
+    command: str
+    since: DateTime
+    as_of: DateTime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status:
     """What a warehouse holds, at a moment."""
 
@@ -89,24 +97,34 @@ class Status:
     notes: tuple[str, ...] = ()
     """What else its reader should know."""
 
+    writer: Writer | None = None
+    """Told where the warehouse itself cannot be read while it is being written."""
+
 
 def status_of(
     warehouse: Warehouse, now: DateTime, names: Iterable[str] = tuple(ENTITIES)
 ) -> Status:
     """The status of the named entities. Raises ConfigError before the first sync."""
-    tables = warehouse.tables()
-    if "sync_runs" not in tables:
+    if "sync_runs" not in warehouse.tables():
         raise ConfigError(
             what=f"Nothing has been synced into {warehouse.shown}, dataset {warehouse.dataset!r}.",
             do="Run `ordergroove sync` first, or name another one with --destination or --dataset.",
             state="",
         )
-    positions = stored_positions(warehouse)
-    last, windows, counts = last_runs(warehouse), windows_of(warehouse), counts_of(warehouse)
+    return status_from(facts_of(warehouse, now), now, names)
+
+
+def status_from(
+    facts: Facts, now: DateTime, names: Iterable[str], *, writer: Writer | None = None
+) -> Status:
+    """The status that the facts make; ages are counted up to `now`."""
+    positions, windows = positions_in(facts.positions), stretches(facts.windows)
+    last = last_runs(facts)
+    counts = {name: (live, deleted) for name, live, deleted in facts.counts}
     return Status(
         at=now,
-        path=warehouse.shown,
-        dataset=warehouse.dataset,
+        path=facts.path,
+        dataset=facts.dataset,
         entities=tuple(
             entity_status(
                 ENTITIES[name],
@@ -118,8 +136,9 @@ def status_of(
             )
             for name in names
         ),
-        runs=runs_of(warehouse),
-        notes=tuple(told_by_graphql(warehouse, now)),
+        runs=runs_in(facts),
+        notes=tuple(facts.notes),
+        writer=writer,
     )
 
 
@@ -128,8 +147,12 @@ def stored_positions(warehouse: Warehouse) -> dict[str, Position | BadState]:
 
     Raises ConfigError when the state as a whole is not readable.
     """
+    return positions_in(warehouse.positions())
+
+
+def positions_in(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, Position | BadState]:
     found: dict[str, Position | BadState] = {}
-    for name, state in warehouse.positions().items():
+    for name, state in stored.items():
         if name not in ENTITIES:
             continue
         try:
@@ -175,37 +198,32 @@ def unfinished(entity: Entity, position: Position) -> Backfill | None:
     return None if found is None or found.is_over else found
 
 
-def last_runs(warehouse: Warehouse) -> dict[str, LastRun]:
+def last_runs(facts: Facts) -> dict[str, LastRun]:
     """What the newest run did, by entity."""
-    found = warehouse.rows(
-        "select entity, status, started_at, rows, error from ("
-        "select entity, status, started_at, rows, error,"
-        " row_number() over (partition by entity order by started_at desc) as place"
-        f" from {warehouse.table('sync_runs')}) as runs where place = 1"
-    )
     return {
         entity: LastRun(
-            status=ended(warehouse, status),
+            status=ended(facts, status),
             started_at=instant_of(started_at),
             rows=rows,
             error=error,
         )
-        for entity, status, started_at, rows, error in found
+        for entity, status, started_at, rows, error in facts.last
     }
 
 
-def ended(warehouse: Warehouse, status: str) -> str:
+def ended(facts: Facts, status: str) -> str:
     """What a row that says `running` means: killed, unless somebody is at it right now."""
-    return CRASHED if status == RUNNING and not warehouse.is_being_written else status
+    return CRASHED if status == RUNNING and not facts.is_being_written else status
 
 
 def windows_of(warehouse: Warehouse) -> dict[str, list[Stretch]]:
     """Every window that was read to its end, by entity."""
-    if not warehouse.has_table("sync_windows"):
-        return {}
-    table = warehouse.table("sync_windows")
+    return stretches(windows_in(warehouse))
+
+
+def stretches(windows: Iterable[Row]) -> dict[str, list[Stretch]]:
     found: dict[str, list[Stretch]] = {}
-    for entity, since, until in warehouse.rows(f"select entity, since, until from {table}"):
+    for entity, since, until in windows:
         stretch = Stretch(
             since=None if since is None else instant_of(since), until=instant_of(until)
         )
@@ -213,37 +231,17 @@ def windows_of(warehouse: Warehouse) -> dict[str, list[Stretch]]:
     return found
 
 
-def counts_of(warehouse: Warehouse) -> dict[str, tuple[int | None, int | None]]:
-    """Live and deleted rows of each entity whose table is there."""
-    there = [name for name in ENTITIES if name in warehouse.tables()]
-    if not there:
-        return {}
-    found = warehouse.rows(
-        " union all ".join(
-            f"select '{name}', count(*) - count(_deleted_at), count(_deleted_at)"
-            f" from {warehouse.table(name)}"
-            for name in there
-        )
-    )
-    return {name: (live, deleted) for name, live, deleted in found}
-
-
-def runs_of(warehouse: Warehouse) -> tuple[RunStatus, ...]:
+def runs_in(facts: Facts) -> tuple[RunStatus, ...]:
     """The last runs, newest first."""
-    table = warehouse.table("sync_runs")
-    newest = warehouse.rows(
-        f"select run_id from {table} group by run_id order by min(started_at) desc, run_id limit ?",
-        (LAST_RUNS,),
-    )
-    rows = warehouse.records("sync_runs", SYNC_RUNS.schema, "run_id", [run for (run,) in newest])
-    return tuple(
-        run_status(warehouse, [row for row in rows if row["run_id"] == run]) for (run,) in newest
-    )
+    runs: dict[str, list[Mapping[str, Any]]] = {}
+    for row in records_of(facts.runs, SYNC_RUNS.schema):
+        runs.setdefault(row["run_id"], []).append(row)
+    return tuple(run_status(facts, rows) for rows in runs.values())
 
 
-def run_status(warehouse: Warehouse, rows: Sequence[Mapping[str, Any]]) -> RunStatus:
+def run_status(facts: Facts, rows: Sequence[Mapping[str, Any]]) -> RunStatus:
     """One run out of its rows, one for each entity."""
-    named = [ended(warehouse, status) for status in sorted(row["status"] for row in rows)]
+    named = [ended(facts, status) for status in sorted(row["status"] for row in rows)]
     finished = [row["finished_at"] for row in rows if row["finished_at"] is not None]
     return RunStatus(
         run_id=rows[0]["run_id"],

@@ -9,7 +9,7 @@ from pendulum import DateTime
 from pipelines.ordergroove.coverage import Stretch
 from pipelines.ordergroove.grid import grid
 from pipelines.ordergroove.report import iso
-from pipelines.ordergroove.status import EntityStatus, RunStatus, Status
+from pipelines.ordergroove.status import EntityStatus, RunStatus, Status, Writer
 from state.ordergroove.slices import Backfill
 
 NOTHING = "-"
@@ -33,6 +33,7 @@ def as_text(status: Status, zone: str, width: int) -> str:
     return "\n".join(
         [
             f"{status.path}, dataset {status.dataset}, at {shown(status.at, zone)}",
+            *([writer_shown(status.writer, zone)] if status.writer else []),
             "",
             entities,
             *(["", *notes] if notes else []),
@@ -40,6 +41,14 @@ def as_text(status: Status, zone: str, width: int) -> str:
             "Last runs:",
             runs,
         ]
+    )
+
+
+def writer_shown(writer: Writer, zone: str) -> str:
+    as_of = f"{writer.as_of.in_timezone(zone):%H:%M:%S %Z}"
+    return (
+        f"A {writer.command} of process {writer.pid} is running since"
+        f" {shown(writer.since, zone)}; this is as of {as_of}."
     )
 
 
@@ -137,6 +146,16 @@ def as_json(status: Status) -> dict[str, Any]:
         "entities": [entity_json(made) for made in status.entities],
         "runs": [run_json(run) for run in status.runs],
         "notes": list(status.notes),
+        "writer": status.writer and writer_json(status.writer),
+    }
+
+
+def writer_json(writer: Writer) -> dict[str, Any]:
+    return {
+        "pid": writer.pid,
+        "command": writer.command,
+        "since": iso(writer.since),
+        "as_of": iso(writer.as_of),
     }
 
 

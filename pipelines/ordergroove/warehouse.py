@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,11 @@ class Warehouse:
         self.engine = engine
         self.path = path
         """The file it is in, where it is in one."""
+
+        self.after_load: Callable[[], None] = lambda: None
+        """Called when a package of rows has been loaded."""
+
+        self.after_close: Callable[[], None] = lambda: None
 
     @property
     def connection(self) -> Any:
@@ -238,10 +243,12 @@ def opened(
         reraise=True,
     )
     engine: Engine = waiting(target.connect, read_only=read_only)
+    made = Warehouse(engine, target.path)
     try:
-        yield Warehouse(engine, target.path)
+        yield made
     finally:
         engine.close()
+        made.after_close()
 
 
 @contextmanager

@@ -39,6 +39,8 @@ class Held(OrdergrooveError):
     """Another run, or another program, holds the warehouse."""
 
     exit_code = 4
+    pid: int | None = None
+    """The process that does, where it is one of this machine and known."""
 
 
 class Stopped(OrdergrooveError):

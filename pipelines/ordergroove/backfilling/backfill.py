@@ -23,6 +23,7 @@ from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.sync import LAST_ANSWERS_S
 from pipelines.ordergroove.warehouse import Warehouse, opened, scratch_in
+from pipelines.ordergroove.word_left import leave_word
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import Held, Transient
@@ -157,6 +158,7 @@ class Turns:
             wait_s = lock_timeout_s if is_first else max(lock_timeout_s, DAY_S)
             try:
                 with opened(self.settings, lock_timeout_s=wait_s, stop=stop) as warehouse:
+                    leave_word(warehouse, "backfill", self.made.run.started_at)
                     self.turn(warehouse, is_first=is_first)
             except Held:
                 if is_first or not stop.is_set():

@@ -32,6 +32,8 @@ OFFENDERS = 5
 def status(max_age: str | None, as_json: bool, **flags: Any) -> None:
     """What the warehouse holds, how fresh it is, what is missing, and the last runs.
 
+    While a sync or a backfill has a DuckDB file to itself: as of its last load.
+
     \b
       ordergroove status
       ordergroove status --max-age 26h || echo "Ordergroove is late" | mail -s sync you@example.com
@@ -41,11 +43,17 @@ def status(max_age: str | None, as_json: bool, **flags: Any) -> None:
     from pipelines.ordergroove import status_text
     from pipelines.ordergroove.status import status_of, too_old
     from pipelines.ordergroove.warehouse import opened
+    from pipelines.ordergroove.word_left import status_while
+    from sources.ordergroove.errors import Held
 
     limit_s = span_asked("--max-age", max_age) if max_age else None
     settings = settings_of(flags)
-    with opened(settings, read_only=True) as warehouse:
-        found = status_of(warehouse, pendulum.now("UTC"), settings.entities)
+    now = pendulum.now("UTC")
+    try:
+        with opened(settings, read_only=True) as warehouse:
+            found = status_of(warehouse, now, settings.entities)
+    except Held as error:
+        found = status_while(error, settings, now, settings.entities)
     if as_json:
         say(json.dumps(status_text.as_json(found), indent=2))
     else:

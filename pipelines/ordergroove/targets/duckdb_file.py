@@ -178,10 +178,12 @@ def why_closed(path: Path, text: str) -> ConfigError | Held:
     holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
     if HELD.search(text):
         who = f"{holder[1]}, process {holder[2]}," if holder else "Another program"
-        return Held(
+        held = Held(
             what=f"{who} holds the warehouse {path}.",
             do="Wait for it or close it, then run the same command again.",
         )
+        held.pid = int(holder[2]) if holder else None
+        return held
     reason = text.splitlines()[0] if text else "unknown reason"
     return ConfigError(
         what=f"The warehouse {path} cannot be opened: {reason}",
