@@ -1,13 +1,13 @@
 """The tables of daily files: one for each report, one of the files, one of rows set aside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from pipelines.ordergroove.keyed_rows import keyed_rows
 from sources.ordergroove.clock import UTC_STAMP
-from sources.ordergroove.files.reports import KEPT_BESIDE, Report
+from sources.ordergroove.files.reports import KEPT_BESIDE, REPORTS, Report
 from sources.ordergroove.kinds import Kind
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ FILES_SCHEMA = pa.schema(
     ]
 )
 REJECTED_SCHEMA = pa.schema([*OF_FILE, ("reason", pa.string()), ("line", pa.string())])
+
+
+def tables() -> Mapping[str, tuple[pa.Schema, tuple[str, ...]]]:
+    """Every table of daily files with its columns, and the names of those that hold JSON."""
+    reports = {made.table: (schema_of(made), KEPT_BESIDE) for made in REPORTS.values()}
+    return reports | {FILES: (FILES_SCHEMA, ()), REJECTED: (REJECTED_SCHEMA, ("line",))}
 
 
 def schema_of(report: Report) -> pa.Schema:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from pipelines.ordergroove.files import tables as daily_files
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.model import Entity
 from sources.ordergroove.rows import schema_of
@@ -100,4 +101,6 @@ def inputs() -> Mapping[str, Columns]:
     tables = {name: entity_columns(entity) for name, entity in ENTITIES.items()}
     versions = {f"{name}_history": columns for name, columns in tables.items()}
     ledger = {name: columns_in(table.schema, table.json_columns) for name, table in BESIDE.items()}
-    return MappingProxyType(tables | versions | ledger | {"dim_dates": DIM_DATES} | dict(SEEDS))
+    dropped = {name: columns_in(*made) for name, made in daily_files.tables().items()}
+    beside = ledger | dropped
+    return MappingProxyType(tables | versions | beside | {"dim_dates": DIM_DATES} | dict(SEEDS))
