@@ -1,39 +1,40 @@
-"""At most so many leaves within any span of time, whoever asks and how often."""
+"""At most so many leaves within any second, whoever asks and how often."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import threading
+import time
 
 from sources.ordergroove.pace import Pace
 
 
-@given(steps=st.lists(st.integers(0, 700), max_size=60), most=st.integers(1, 5))
-def test_no_span_of_time_sees_more_than_is_allowed(steps: list[int], most: int) -> None:
-    # whole numbers, so that nothing is rounded
-    now = 0
-    pace = Pace(most, span_s=1_000, now=lambda: now)
-    given_at = []
-    for step in steps:
-        now += step
-        if pace.wait_s() == 0:
-            given_at.append(now)
+def test_no_second_sees_more_than_is_allowed_whoever_asks() -> None:
+    pace = Pace(20)
+    given_at: list[float] = []
 
-    for first, last in zip(given_at, given_at[most:], strict=False):
-        assert last - first >= 1_000
+    def ask() -> None:
+        while len(given_at) < 60:
+            before = time.monotonic()
+            if pace.may_go():
+                given_at.append(before)
+            else:
+                time.sleep(0.005)
 
+    askers = [threading.Thread(target=ask) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    pace.close()
 
-@given(steps=st.lists(st.integers(0, 700), max_size=60), most=st.integers(1, 5))
-def test_whoever_waits_as_long_as_told_gets_leave(steps: list[int], most: int) -> None:
-    now = 0.0
-    pace = Pace(most, span_s=1_000, now=lambda: now)
-    for step in steps:
-        now += step
-        if wait_s := pace.wait_s():
-            assert wait_s <= 1_000
-            now += wait_s
-            assert pace.wait_s() == 0
+    given_at.sort()
+    # a leave is noted a moment after it was asked for, in whole milliseconds
+    for first, last in zip(given_at, given_at[20:], strict=False):
+        assert last - first >= 0.8
 
 
-def test_leave_is_given_at_once_where_nobody_asked_before() -> None:
-    pace = Pace(3, now=lambda: 5.0)
+def test_it_starts_no_thread() -> None:
+    before = threading.active_count()
+    pace = Pace(2)
 
-    assert [pace.wait_s() for _ in range(4)] == [0, 0, 0, 1.0]
+    assert [pace.may_go() for _ in range(3)] == [True, True, False]
+    assert threading.active_count() == before
+    pace.close()

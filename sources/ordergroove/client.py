@@ -27,7 +27,7 @@ from sources.ordergroove.errors import (
     Transient,
 )
 from sources.ordergroove.model import Entity
-from sources.ordergroove.pace import Pace
+from sources.ordergroove.pace import LOOK_AGAIN_S, Pace
 from sources.ordergroove.page import (
     Answered,
     Page,
@@ -54,7 +54,7 @@ VERSION_HEADER = "X-OG-API-VERSION"
 REQUESTS_A_SECOND = 90
 
 # they tell their logs each URL with its cursor, and where redirects lead
-for library in ("httpx", "httpcore"):
+for library in ("httpx", "httpcore", "pyrate_limiter"):
     logging.getLogger(library).setLevel(logging.WARNING)
 
 
@@ -115,6 +115,7 @@ class Client:
 
     def close(self) -> None:
         self._http.close()
+        self._pace.close()
 
     def pages(
         self,
@@ -246,8 +247,8 @@ class Client:
         while (left_s := self._held_until - time.monotonic()) > 0:
             tally.waiting = tally.waiting or "Ordergroove's rate limit"
             self._sleep(left_s)
-        while left_s := self._pace.wait_s():
-            self._sleep(left_s)
+        while not self._pace.may_go():
+            self._sleep(LOOK_AGAIN_S)
         tally.waiting = ""
         if self.stop.is_set():
             raise stopped()

@@ -1,32 +1,26 @@
 """So many requests a second and no more, whoever sends them."""
 
-import time
-from collections import deque
-from collections.abc import Callable
-from threading import Lock
+from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, SingleBucketFactory
+
+LOOK_AGAIN_S = 0.02
+"""How often a request that is held back looks whether it may go."""
 
 
 class Pace:
-    """At most `most` leaves within any `span_s` seconds, shared by threads.
+    """At most `most` leaves within any second, shared by threads.
 
-    `now` tells the time in seconds and never goes back.
+    The limiter would start a thread to forget old leaves; forgetting them when asked is enough.
     """
 
-    def __init__(
-        self, most: int, *, span_s: float = 1.0, now: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._given: deque[float] = deque(maxlen=most)
-        self._span_s = span_s
-        self._now = now
-        self._lock = Lock()
+    def __init__(self, most: int) -> None:
+        self._given = InMemoryBucket([Rate(most, Duration.SECOND)])
+        self._limiter = Limiter(SingleBucketFactory(self._given, schedule_leak=False))
 
-    def wait_s(self) -> float:
-        """0 when there is leave, which is taken by that; else the seconds to wait and ask again."""
-        with self._lock:
-            now = self._now()
-            is_full = len(self._given) == self._given.maxlen
-            if is_full and (left_s := self._given[0] + self._span_s - now) > 0:
-                return left_s
-            # the oldest falls out at the other end
-            self._given.append(now)
-            return 0.0
+    def may_go(self) -> bool:
+        """Whether there is leave now, which is taken by that."""
+        now: int = self._given.now()  # type: ignore[no-untyped-call]
+        self._given.leak(now)
+        return bool(self._limiter.try_acquire("ordergroove", blocking=False))
+
+    def close(self) -> None:
+        self._limiter.close()

@@ -25,7 +25,7 @@ from sources.ordergroove.graphql.answer import (
     sunset_of,
 )
 from sources.ordergroove.graphql.limits import LATEST, VERSION, cost_of, refuse_over_limit
-from sources.ordergroove.pace import Pace
+from sources.ordergroove.pace import LOOK_AGAIN_S, Pace
 from sources.ordergroove.request import checked_key
 from sources.ordergroove.run_clock import RunClock
 
@@ -88,6 +88,7 @@ class GraphQL:
 
     def close(self) -> None:
         self._http.close()
+        self._pace.close()
 
     def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Found:
         """The answer to one query.
@@ -141,8 +142,8 @@ class GraphQL:
             seen.add(after)
 
     def _once(self, content: bytes) -> tuple[Any, httpx.Response, Mapping[str, Any]]:
-        while left_s := self._pace.wait_s():
-            self._sleep(left_s)
+        while not self._pace.may_go():
+            self._sleep(LOOK_AGAIN_S)
         if self.stop.is_set():
             raise stopped()
         sent_at = self.clock.now()
