@@ -16,6 +16,7 @@ from pipelines.ordergroove import chunking, reading
 from pipelines.ordergroove.backfilling.backfill import Times, backfill
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.preflight import Ask
+from pipelines.ordergroove.run import Run
 from pipelines.ordergroove.settings import Settings, load
 from pipelines.ordergroove.sync import sync
 from pipelines.ordergroove.warehouse import opened, scratch_in
@@ -33,6 +34,8 @@ CHUNK_S = "60"
 RETRY_LIMIT_S = 1.0
 BACK_OFF_S = 0.01
 FAULT = 99
+
+log = logging.getLogger(__name__)
 
 # reading the certificates of the whole world takes longer than most of what a run does here
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -94,10 +97,10 @@ def run(deed: Deed) -> None:
     try:
         code = done(deed)
     except OrdergrooveError as error:
-        logging.getLogger(__name__).info("%s", error)
+        log.info("%s", error)
         code = error.exit_code
     except Exception:
-        logging.getLogger(__name__).exception("a fault")
+        log.exception("a fault")
         code = FAULT
     sys.stderr.flush()
     # threads of the libraries may be slow to end
@@ -133,6 +136,7 @@ def done(deed: Deed, transport: httpx.BaseTransport | None = None) -> int:
             ask=deed.ask,
             now=instant(deed.now),
         )
+    tell(made)
     return made.exit_code()
 
 
@@ -149,7 +153,16 @@ def past(deed: Deed, settings: Settings, client: Client) -> int:
         client=client,
         times=Times(pause_s=0.0, retry_s=0.0, now=lambda: now),
     )
+    tell(made.run)
     return made.exit_code()
+
+
+def tell(made: Run) -> None:
+    """What befell single entities, for whoever has to find out what went wrong."""
+    found = {name: progress.error for name, progress in made.progress.items()}
+    for name, error in {**found, "run": made.capped, "sweep": made.unproven}.items():
+        if error:
+            log.info("%s: %s", name, error)
 
 
 def instant(text: str) -> pendulum.DateTime:
