@@ -37,7 +37,7 @@ CONTRACT = {
     "views apply": {"--materialize", "--json"},
     "views test": {"--json"},
     "views sql": {"--dialect"},
-    "report": {"--to"},
+    "report": {"--to", "--json"},
     "schedule": {"--at", "--lock-timeout", "--json"},
     "webhooks": set(),
     "webhooks serve": {"--host", "--port"},

@@ -2,9 +2,10 @@
 
 import datetime as dt
 import json
+import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,7 +23,8 @@ from pipelines.ordergroove.report_page.charts import CHARTS, CURRENCY, Chart, Me
 from pipelines.ordergroove.report_page.elements import VOID, Html, element, json_block, script
 from pipelines.ordergroove.report_page.grammar import whole_steps
 from pipelines.ordergroove.report_page.library import javascript
-from pipelines.ordergroove.report_page.page import page
+from pipelines.ordergroove.report_page.page import page, part
+from pipelines.ordergroove.report_page.shapes import DEPTHS
 from pipelines.ordergroove.report_page.writer import write_report
 from pipelines.ordergroove.sql_layer.database import InWarehouse
 from pipelines.ordergroove.sql_layer.dialects import DIALECTS, offences, parsed, tables_in
@@ -274,6 +276,13 @@ def test_the_command_writes_the_page_and_says_where(left: Path) -> None:
     written = (left / "page.html").read_text("utf-8")
     assert "window.vegaEmbed" in written
     assert {path.name for path in left.glob("*page*")} == {"page.html"}
+    told = json.loads(report(left, "--json", "--to", str(left / "page.html")).stdout)
+    assert told == {
+        "path": str(left / "page.html"),
+        "charts": told["charts"],
+        "asked": len(CHARTS),
+        "not_answered": [],
+    }
 
 
 def test_a_view_that_cannot_answer_is_told_on_the_page_and_to_cron(left: Path) -> None:
@@ -286,6 +295,9 @@ def test_a_view_that_cannot_answer_is_told_on_the_page_and_to_cron(left: Path) -
     done = report(left, "--to", str(left / "page.html"))
     assert done.exit_code == 5
     assert "Not answered: recovery: " in done.stderr
+    as_json = report(left, "--json", "--to", str(left / "page.html"))
+    assert (as_json.exit_code, as_json.stderr) == (5, "")
+    assert json.loads(as_json.stdout)["not_answered"][0].startswith("recovery: ")
     assert "could not answer this" in (left / "page.html").read_text("utf-8")
 
 
@@ -302,6 +314,26 @@ def test_without_the_charting_library_the_remedy_is_told(
     with looked_at(left) as warehouse, pytest.raises(ConfigError, match=r"\[report\]"):
         write_report(warehouse, left / "page.html", WRITTEN_AT)
     assert not (left / "page.html").exists()
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_every_number_of_the_heat_map_can_be_read(theme: int) -> None:
+    """Source: WCAG 2.1, contrast (minimum) of small text, 4.5 to 1."""
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", part("page.css").split(":root")[theme + 1]))
+    ink, paper, blue = (rgb(colours[name]) for name in ("ink", "paper", "blue"))
+    for depth in DEPTHS:
+        cell = [depth * over + (1 - depth) * under for over, under in zip(blue, paper, strict=True)]
+        lighter, darker = sorted((luminance(ink), luminance(cell)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def rgb(colour: str) -> list[float]:
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+
+
+def luminance(colour: Sequence[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_text_is_escaped_and_html_is_not() -> None:

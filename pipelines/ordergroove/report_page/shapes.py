@@ -35,9 +35,15 @@ MONTHS_TOLD = 7
 BARS: Spec = {"type": "bar", "width": {"expr": "min(0.92 * bandwidth('x'), 48)"}}
 """A shop of two months has bars, not walls."""
 
+DEPTHS = (0.04, 0.55)
+"""Of a cell's colour, from no rate to a full one: the number on it can be read on all of them."""
+
 FEW = 40
 """Points that stand out on a line; more of them are the line."""
 
+
+ROOM = "{whole} * width / max(width - 120, width / 2)"
+"""Where an axis ends so that words of 120 pixels stand behind its longest bar."""
 
 AREA: Spec = {
     "type": "area",
@@ -160,7 +166,8 @@ def heat_value(chart: Chart, row: Row) -> Spec:
 
 
 def heat_cells(measure: Measure) -> Spec:
-    scale = {"domain": [0, 1], "range": [0.04, 1], "clamp": True}
+    # most rates lie near 1: the power tells them apart
+    scale = {"type": "pow", "exponent": 2, "domain": [0, 1], "range": DEPTHS, "clamp": True}
     depth = {"field": "rate", "type": "quantitative", "legend": None, "scale": scale}
     return {
         "mark": {"type": "rect", "fill": colour(measure.colour), "stroke": "var(--paper)"},
@@ -168,13 +175,9 @@ def heat_cells(measure: Measure) -> Spec:
     }
 
 
-STRONG = {"test": "datum.rate > 0.55", "value": "var(--paper)"}
 HEAT_WORDS: Spec = {
-    "mark": {"type": "text", "fontSize": 10},
-    "encoding": {
-        "text": {"field": "shown"},
-        "color": {"condition": STRONG, "value": "var(--ink)"},
-    },
+    "mark": {"type": "text", "fontSize": 10, "color": "var(--ink)"},
+    "encoding": {"text": {"field": "shown"}},
 }
 
 
@@ -189,8 +192,7 @@ def funnel(chart: Chart, rows: Sequence[Row]) -> Spec:
     ]
     words = {"labelFontSize": 12, "labelLimit": 200, "labelColor": "var(--ink)"}
     side = {"field": "series", "type": "ordinal", "sort": [*amounts], "title": None}
-    # room for the words behind the longest bar
-    length = {"domain": [0, number(float(whole) * 2) or 1]}
+    length = {"domainMin": 0, "domainMax": {"expr": ROOM.format(whole=number(whole) or 1)}}
     return {
         "height": 34 * len(amounts),
         "data": {"values": values},
