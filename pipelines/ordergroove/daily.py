@@ -16,6 +16,7 @@ from pipelines.ordergroove.report import so_many
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.sql_layer.after import views_after
+from pipelines.ordergroove.sql_layer.ahead import Ahead
 from pipelines.ordergroove.stopping import stopping
 from pipelines.ordergroove.sync import sync
 from pipelines.ordergroove.warehouse import file_of, opened, published, scratch_in
@@ -59,6 +60,12 @@ def daily_run(
         leave_word(warehouse, "sync", pendulum.now("UTC"))
         teller = Teller()
         show = held.enter_context(display(console)).show if is_live else teller.tell
+        ahead = Ahead(settings, warehouse)
+
+        def on_change(run: Run) -> None:
+            show(run)
+            ahead.look(run)
+
         run = sync(
             settings,
             names,
@@ -67,10 +74,12 @@ def daily_run(
             client=client,
             ask=ask,
             stopped_by=lambda: stop.signal,
-            on_change=show,
+            on_change=on_change,
         )
         if settings.graphql_enrichment == "on":
             enrich_after(run, settings, warehouse, scratch, stop)
+        if run.stopped_by is None:
+            ahead.wait()
         views_after(run, settings, warehouse, pendulum.now("UTC"))
     # whoever stops a run does not wait for a copy: the next one brings it
     if settings.publish and run.committed and run.stopped_by is None:

@@ -13,6 +13,7 @@ from pipelines.ordergroove.sql_layer.models import folder
 from pipelines.ordergroove.sql_layer.relations import DIM_DATES, SEEDS
 
 DATES = "dim_dates"
+PROVIDED = (*SEEDS, DATES)
 
 
 def provide(made: Made, zone: str, today: date) -> list[str]:

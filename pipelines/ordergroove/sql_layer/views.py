@@ -7,6 +7,7 @@ result tells which was not.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from hashlib import sha256
 
 from sqlglot import exp
@@ -207,14 +208,21 @@ def why_kept(made: Made, name: str) -> str:
 
 def text_of(model: Model, made: Made) -> str:
     """The model in the engine's words; tables that are not there are replaced by empty ones."""
+    missing = model.reads & inputs().keys() - made.there.keys()
+    return worded(model, made.database.dialect, made.database.dataset, missing)
+
+
+@cache
+def worded(model: Model, dialect: str, dataset: str, missing: frozenset[str]) -> str:
+    """The model as the engine takes it, empty stand-ins for the tables that are missing."""
     known = inputs()
 
     def place(name: str) -> exp.Expression:
-        if name in known and name not in made.there:
-            return stand_in(known[name], model.names, made.database.dialect)
-        return qualified(name, made.database.dataset)
+        if name in missing:
+            return stand_in(known[name], model.names, dialect)
+        return qualified(name, dataset)
 
-    return translated(model.query, made.database.dialect, place)
+    return translated(model.query, dialect, place)
 
 
 def check(database: Database, *, shipped: Iterable[Model] | None = None) -> list[Checked]:
