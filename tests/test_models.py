@@ -281,6 +281,22 @@ def test_slow_views_become_tables_that_are_filled_anew(database: InWarehouse) ->
     assert kinds(database)["heavy"] == "VIEW"
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "hour_utc"),
+    [
+        ("America/New_York", dt.date(2026, 6, 10), 4),
+        # 00:00 comes twice: clocks go back at 1:00
+        ("America/Havana", dt.date(2019, 11, 3), 4),
+        # it never comes: clocks go forward at 0:00
+        ("America/Havana", dt.date(2019, 3, 10), 5),
+    ],
+)
+def test_a_day_begins_with_its_first_instant(zone: str, day: dt.date, hour_utc: int) -> None:
+    (row,) = days(day, day, zone)
+
+    assert row["starts_at"] == dt.datetime(day.year, day.month, day.day, hour_utc, tzinfo=dt.UTC)
+
+
 def test_days_are_filled_anew_when_the_zone_changes(database: InWarehouse) -> None:
     starts = "select epoch(starts_at) from dim_dates where date_day = '2026-01-01'"
     views.apply(database, zone="UTC", today=TODAY, shipped=[ONE])
