@@ -119,6 +119,18 @@ def test_help_tells_each_option_what_it_is(verb: str) -> None:
     assert silent == []
 
 
+GROUPS = ["", *(verb for verb in COMMANDS if isinstance(COMMANDS[verb], click.Group))]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_verb_is_told_in_a_line_of_eighty_characters(group: str) -> None:
+    text = told(*group.split(), "-h").output.partition("Commands:\n")[2]
+    lines = text.splitlines()
+    assert lines
+    assert all(line.endswith((".", "?")) for line in lines)
+    assert not any("..." in line or len(line) > 80 for line in lines)
+
+
 def test_the_key_is_no_flag_of_any_verb() -> None:
     every = {flag for verb in COMMANDS for flag in flags_of(verb)}
     assert not {flag for flag in every if "key" in flag or "secret" in flag or "token" in flag}

@@ -6,6 +6,7 @@ Heavy libraries are imported inside the verbs, so that `--help` answers at once.
 import gc
 import os
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -55,11 +56,29 @@ def cli(context: click.Context, debug: bool) -> None:
     context.obj = debug
 
 
-VERBS = (
-    *(demo, check, sync, backfill, reconcile, status, query, views, report, describe, schedule),
-    *(webhooks, forget, graphql, files, canary, sandbox),
-)
-for verb in VERBS:
+VERBS: Mapping[click.Command, str] = {
+    demo: "See it work on a made-up merchant, without a key.",
+    check: "Is everything in place for a sync?",
+    sync: "The daily job: fetch what changed, and merge it.",
+    backfill: "Read years of history, in slices.",
+    reconcile: "Compare the warehouse with Ordergroove, and repair it.",
+    status: "How fresh the warehouse is, and what is missing.",
+    query: "Ask the warehouse a question in SQL.",
+    views: "Make, check and show the views that answer questions.",
+    report: "Write one HTML page of charts.",
+    describe: "What is asked of Ordergroove, and the columns it becomes.",
+    schedule: "Print a cron line and a systemd timer for the daily sync.",
+    webhooks: "Receive Ordergroove's events, load them, look at them.",
+    forget: "Erase a customer's personal data.",
+    graphql: "Ask Ordergroove one GraphQL query.",
+    files: "Load the daily files that Ordergroove drops.",
+    canary: "Follow a test purchase on staging into the warehouse.",
+    sandbox: "Play Ordergroove on this machine, for trying things out.",
+}
+"""The verbs as somebody meets them, each in a line that fits beside its name."""
+
+for verb, words in VERBS.items():
+    verb.short_help = words
     cli.add_command(verb)
 
 

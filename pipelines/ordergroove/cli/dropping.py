@@ -33,7 +33,7 @@ def files() -> None:
     """
 
 
-@files.command()
+@files.command(short_help="Load reports into tables, each file once.")
 @click.argument("place", metavar="PATH|sftp://USER@HOST/PATH")
 @click.option("--accept-unended", is_flag=True,
               help="Take files whose last line has no end: they may be cut off.")  # fmt: skip

@@ -41,7 +41,7 @@ def webhooks() -> None:
     """
 
 
-@webhooks.command()
+@webhooks.command(short_help="Receive events until it is stopped.")
 @click.option("--host", default="127.0.0.1", show_default=True,
               help="The address to listen on; HTTPS is for the proxy before it.")  # fmt: skip
 @click.option("--port", default=8300, show_default=True, help="0 takes a free one.")
@@ -73,7 +73,7 @@ def serve(debug: bool, /, host: str, port: int, **flags: Any) -> None:
     )
 
 
-@webhooks.command()
+@webhooks.command(short_help="Load the inbox into the warehouse now.")
 @click.option("--lock-timeout", metavar="TIME", default="0", show_default=True,
               help="How long to wait for a warehouse that somebody holds, as in 30m.")  # fmt: skip
 @as_json_option
@@ -104,7 +104,7 @@ def load(lock_timeout: str, as_json: bool, **flags: Any) -> None:
     say(json.dumps({"loaded": count}) if as_json else f"{so_many(count, 'new event')} loaded")
 
 
-@webhooks.command()
+@webhooks.command(short_help="Show the last events of the inbox.")
 @click.option("--lines", "-n", default=20, show_default=True, help="How many of the last events.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with those that come.")
 @as_json_option
@@ -130,7 +130,7 @@ def tail(lines: int, follow: bool, as_json: bool, **flags: Any) -> None:
             say(json.dumps(tailing.as_json(line)) if as_json else tailing.as_text(line))
 
 
-@webhooks.command()
+@webhooks.command(short_help="Put events from a file into the inbox.")
 @click.argument("file", type=click.Path(path_type=Path))
 @as_json_option
 @with_settings("inbox")

@@ -42,7 +42,7 @@ def views() -> None:
     """
 
 
-@views.command()
+@views.command(short_help="Make the views, or bring them up to date.")
 @click.option("--materialize/--no-materialize", default=None,
               help="Make tables of the slow ones, filled anew by each sync; or views.")  # fmt: skip
 @as_json_option
@@ -79,7 +79,7 @@ def apply(materialize: bool | None, as_json: bool, **flags: Any) -> None:
     sys.exit(views_text.exit_code_of(done))
 
 
-@views.command()
+@views.command(short_help="Run the checks on the views.")
 @as_json_option
 @with_settings(*OF_WAREHOUSE)
 def test(as_json: bool, **flags: Any) -> None:
@@ -101,7 +101,7 @@ def test(as_json: bool, **flags: Any) -> None:
     sys.exit(views_text.exit_code_of_checks(results))
 
 
-@views.command()
+@views.command(short_help="Show the statements that create them, for an engine.")
 @click.argument("names", nargs=-1, metavar="[VIEW]...")
 @click.option("--dialect", default="duckdb", show_default=True, metavar="NAME",
               help="The engine's SQL: duckdb, postgres, mysql, sqlite, snowflake, bigquery, "
