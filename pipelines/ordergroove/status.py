@@ -11,6 +11,7 @@ from pipelines.ordergroove.coverage import Stretch, covered, gaps
 from pipelines.ordergroove.status_facts import Facts, Row, facts_of, windows_in
 from pipelines.ordergroove.stored_values import instant_of, records_of
 from pipelines.ordergroove.warehouse import Warehouse
+from pipelines.ordergroove.webhooks.waiting import Waiting
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import ConfigError
 from sources.ordergroove.model import Entity
@@ -99,6 +100,9 @@ class Status:
 
     writer: Writer | None = None
     """Told where the warehouse itself cannot be read while it is being written."""
+
+    inbox: Waiting | None = None
+    """How things stand in the inbox; None where no webhooks are in use."""
 
 
 def status_of(

@@ -10,6 +10,7 @@ from pipelines.ordergroove.coverage import Stretch
 from pipelines.ordergroove.grid import grid
 from pipelines.ordergroove.report import iso
 from pipelines.ordergroove.status import EntityStatus, RunStatus, Status, Writer
+from pipelines.ordergroove.webhooks import waiting
 from state.ordergroove.slices import Backfill
 
 NOTHING = "-"
@@ -29,7 +30,7 @@ def as_text(status: Status, zone: str, width: int) -> str:
         RUN_HEADS, [run_row(run, zone) for run in status.runs], right={1, 3, 4}, width=width
     )
     notes = [note for made in status.entities for note in notes_on(made, zone)]
-    notes += status.notes
+    notes += [*status.notes, *waiting.as_lines(status.inbox)]
     return "\n".join(
         [
             f"{status.path}, dataset {status.dataset}, at {shown(status.at, zone)}",
@@ -146,6 +147,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "entities": [entity_json(made) for made in status.entities],
         "runs": [run_json(run) for run in status.runs],
         "notes": list(status.notes),
+        "inbox": waiting.as_json(status.inbox),
         "writer": status.writer and writer_json(status.writer),
     }
 

@@ -324,6 +324,50 @@ def test_an_inbox_that_cannot_be_read_keeps_no_row_from_being_loaded(quiet: Stag
     assert quiet.query("select count(*) from customers") == [(20,)]
 
 
+def test_a_load_renews_the_read_copy(quiet: Stage) -> None:
+    copy = quiet.directory / "copy.duckdb"
+    put(quiet, [delivery()])
+    given = {"publish": str(copy)}
+
+    assert quiet.command("webhooks", "load", **given).returncode == 0
+
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        told = connection.execute("select event_id from ordergroove.webhook_events").fetchall()
+    assert told == [("evt_000001",)]
+    made = copy.stat().st_mtime_ns
+    # nothing new, nothing to copy
+    assert quiet.command("webhooks", "load", **given).returncode == 0
+    assert copy.stat().st_mtime_ns == made
+
+
+def test_check_and_status_tell_what_waits_in_the_inbox(quiet: Stage) -> None:
+    assert quiet.command("sync", "customers").returncode == 0
+    assert "webhooks" not in quiet.command("status").stdout
+    assert json.loads(quiet.command("status", "--json").stdout)["inbox"] is None
+    put(quiet, [delivery(number) for number in range(3)])
+
+    told = quiet.command("status").stdout
+    assert "webhooks: 3 events wait in the inbox, the oldest since 20" in told
+    found = json.loads(quiet.command("status", "--json").stdout)["inbox"]
+    assert (found["waiting"], found["oldest"]) == (3, found["latest"])
+    assert inbox_finding(quiet)["verdict"] == "pass"
+    assert "3 events wait in the inbox" in inbox_finding(quiet)["what"]
+
+    quiet.command("webhooks", "load")
+    assert "webhooks: everything is loaded; the last event came" in quiet.command("status").stdout
+    (quiet.directory / "webhooks.sqlite").write_text("no database at all", "utf-8")
+    done = quiet.command("status")
+    assert done.returncode == 0
+    assert "webhooks.sqlite cannot be used" in done.stdout
+    assert inbox_finding(quiet)["verdict"] == "fail"
+    assert "Traceback" not in done.stderr
+
+
+def inbox_finding(stage: Stage) -> dict[str, str]:
+    findings = json.loads(stage.command("check", "--json", entities="customers").stdout)
+    return next(one for one in findings["findings"] if one["name"] == "inbox")
+
+
 def test_a_sync_without_webhooks_leaves_no_trace_of_them(quiet: Stage) -> None:
     assert quiet.command("sync", "customers").returncode == 0
 

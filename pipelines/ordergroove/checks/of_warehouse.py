@@ -24,6 +24,7 @@ from pipelines.ordergroove.run import Progress
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.targets.engine import Target
 from pipelines.ordergroove.warehouse import Warehouse, looked_at, refuse_publishing
+from pipelines.ordergroove.webhooks.waiting import as_lines, waiting_in
 from sources.ordergroove.errors import ConfigError, Held, OrdergrooveError
 from sources.ordergroove.rows import batch_of
 
@@ -42,6 +43,7 @@ def of_warehouse(settings: Settings, probes: Sequence[Probe], now: DateTime) -> 
         return
     yield from of_target(settings, target, probes, now)
     yield of_place("scratch files", settings.state_dir / "run", "--state-dir")
+    yield from of_inbox(settings)
     if settings.publish is not None:
         yield tried("read copy", "It can be written.", lambda: refuse_copy(settings, target))
     if target.path is not None:
@@ -109,6 +111,20 @@ def of_contents(
         yield from of_state(progress.values())
         yield from of_merchant(progress, settings, probes)
     yield tried("restore", "dlt restores the same state.", lambda: restored(warehouse))
+
+
+def of_inbox(settings: Settings) -> Iterator[Finding]:
+    """Nothing where no webhooks are in use."""
+    waiting = waiting_in(settings)
+    if waiting is None:
+        return
+    if waiting.error is not None:
+        yield refused("inbox", waiting.error)
+        return
+    told = next(as_lines(waiting), "webhooks: no event has come yet.").removeprefix("webhooks: ")
+    file = settings.inbox.file if settings.inbox else None
+    what = told[:1].upper() + told[1:]
+    yield tried("inbox", what, lambda: refuse_unwritable(file, "--inbox") if file else None)
 
 
 def restored(warehouse: Warehouse) -> None:

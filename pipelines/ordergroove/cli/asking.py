@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ OFFENDERS = 5
 @click.command()
 @click.option("--max-age", metavar="TIME", help="Exit with 5 when something is older, as in 26h.")
 @as_json_option
-@with_settings("entities", *OF_WAREHOUSE, "timezone", "whole_read_every")
+@with_settings("entities", *OF_WAREHOUSE, "timezone", "whole_read_every", "inbox")
 def status(max_age: str | None, as_json: bool, **flags: Any) -> None:
     """What the warehouse holds, how fresh it is, what is missing, and the last runs.
 
@@ -43,6 +44,7 @@ def status(max_age: str | None, as_json: bool, **flags: Any) -> None:
     from pipelines.ordergroove import status_text
     from pipelines.ordergroove.status import status_of, too_old
     from pipelines.ordergroove.warehouse import opened
+    from pipelines.ordergroove.webhooks.waiting import waiting_in
     from pipelines.ordergroove.word_left import status_while
     from sources.ordergroove.errors import Held
 
@@ -54,6 +56,7 @@ def status(max_age: str | None, as_json: bool, **flags: Any) -> None:
             found = status_of(warehouse, now, settings.entities)
     except Held as error:
         found = status_while(error, settings, now, settings.entities)
+    found = replace(found, inbox=waiting_in(settings))
     if as_json:
         say(json.dumps(status_text.as_json(found), indent=2))
     else:

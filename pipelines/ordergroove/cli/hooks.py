@@ -77,9 +77,11 @@ def serve(debug: bool, /, host: str, port: int, **flags: Any) -> None:
 @click.option("--lock-timeout", metavar="TIME", default="0", show_default=True,
               help="How long to wait for a warehouse that somebody holds, as in 30m.")  # fmt: skip
 @as_json_option
-@with_settings("inbox", "inbox_keep", *OF_WAREHOUSE, "state_dir")
+@with_settings("inbox", "inbox_keep", *OF_WAREHOUSE, "state_dir", "publish")
 def load(lock_timeout: str, as_json: bool, **flags: Any) -> None:
     """Loads the inbox into the warehouse now, as every sync does; asks Ordergroove nothing.
+
+    The read copy of ORDERGROOVE_PUBLISH is made anew when something was loaded.
 
     \b
       ordergroove webhooks load
@@ -88,7 +90,7 @@ def load(lock_timeout: str, as_json: bool, **flags: Any) -> None:
     import pendulum
 
     from pipelines.ordergroove.report import so_many
-    from pipelines.ordergroove.warehouse import opened, scratch_in
+    from pipelines.ordergroove.warehouse import file_of, opened, published, scratch_in
     from pipelines.ordergroove.webhooks.draining import drain_into
     from pipelines.ordergroove.webhooks.serving import need_inbox
 
@@ -101,6 +103,8 @@ def load(lock_timeout: str, as_json: bool, **flags: Any) -> None:
     ):
         pipeline = warehouse.pipeline(scratch)
         count = drain_into(warehouse, pipeline, settings, pendulum.now("UTC"))
+    if count and settings.publish:
+        published(file_of(settings), settings.publish)
     say(json.dumps({"loaded": count}) if as_json else f"{so_many(count, 'new event')} loaded")
 
 

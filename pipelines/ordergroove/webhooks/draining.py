@@ -6,14 +6,14 @@ that is there is never written again.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipelines.ordergroove.loading import Chunk, reason_of, run_package, take_back
 from pipelines.ordergroove.privacy.forgotten import Forgotten, blank, forgotten_in, kept, people_in
 from pipelines.ordergroove.settings import Settings
-from pipelines.ordergroove.webhooks.values import InboxAddress
+from pipelines.ordergroove.webhooks.values import exists
 from sources.ordergroove.errors import OrdergrooveError
 from sources.ordergroove.webhooks.events import Event, digest_of, event_of
 from sources.ordergroove.webhooks.refusal import Refusal
@@ -33,11 +33,6 @@ BODIES_AT_ONCE = 50
 KEYS_AT_ONCE = 500
 
 
-def exists(address: InboxAddress | None) -> bool:
-    """Whether there can be events at all: a file that nobody has made holds none."""
-    return address is not None and (address.file is None or address.file.exists())
-
-
 def drain_into(
     warehouse: "Warehouse", pipeline: "Pipeline", settings: Settings, now: datetime
 ) -> int:
@@ -51,13 +46,22 @@ def drain_into(
     from pipelines.ordergroove.webhooks.inbox import opened_inbox
 
     with opened_inbox(settings.inbox) as inbox:
-        return drain(inbox, warehouse, pipeline, now=now, keep=settings.inbox_keep)
+        keep = settings.inbox_keep
+        return drain(inbox, warehouse, lambda rows: load(pipeline, rows), now=now, keep=keep)
 
 
 def drain(
-    inbox: "Inbox", warehouse: "Warehouse", pipeline: "Pipeline", *, now: datetime, keep: timedelta
+    inbox: "Inbox",
+    warehouse: "Warehouse",
+    load: Callable[[list[dict[str, Any]]], None],
+    *,
+    now: datetime,
+    keep: timedelta,
 ) -> int:
-    """Loads every event that the warehouse lacks; marks them, and clears what is long loaded."""
+    """Loads every event that the warehouse lacks; marks them, and clears what is long loaded.
+
+    `load` takes rows of `webhook_events` into the warehouse, all or none.
+    """
     letters = inbox.index()
     forgotten = forgotten_in(warehouse)
     waiting = without_known(warehouse, letters)
@@ -67,7 +71,7 @@ def drain(
         rows = [row_of(one, event) for one, event in portion if event.event_id not in known]
         theirs = [event for event in rows if forgotten.is_in(event)]
         if rows:
-            load(pipeline, [veiled(event, forgotten) for event in rows])
+            load([veiled(event, forgotten) for event in rows])
         inbox.replace({event["event_id"]: kept(veiled(event, forgotten)) for event in theirs})
         inbox.mark_loaded([stored.seq for stored, _ in portion], now)
         count += len(rows)

@@ -181,6 +181,23 @@ class Inbox:
             )
             return int(done.rowcount)
 
+    def waiting(self) -> tuple[int, datetime | None, datetime | None]:
+        """How many events wait to be loaded, the oldest of them, and the latest of all.
+
+        Makes no table. Raises InboxUnreachable.
+        """
+        received, waits = LETTERS.c.received_at, LETTERS.c.loaded_at.is_(None)
+        query = sa.select(sa.func.count(), sa.func.min(received)).where(waits)
+        try:
+            with self.engine.connect() as connection:
+                if not sa.inspect(connection).has_table(LETTERS.name):
+                    return 0, None, None
+                count, oldest = connection.execute(query).one()
+                latest = connection.scalar(sa.select(sa.func.max(received)))
+        except SQLAlchemyError as error:
+            raise unreachable(self.shown, error) from None
+        return count, oldest and instant(oldest), latest and instant(latest)
+
     def look(self) -> None:
         """Raises InboxUnreachable when nothing could be kept now."""
         with self.transaction() as connection:

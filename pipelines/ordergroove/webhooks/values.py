@@ -27,6 +27,11 @@ class InboxAddress:
         return str(self.file)
 
 
+def exists(address: InboxAddress | None) -> bool:
+    """Whether there can be events at all: a file that nobody has made holds none."""
+    return address is not None and (address.file is None or address.file.exists())
+
+
 def inbox(text: str) -> InboxAddress | None:
     """The address of an inbox; `none` for no inbox."""
     stripped = text.strip()
