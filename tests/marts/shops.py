@@ -26,6 +26,9 @@ from sources.ordergroove.sandbox import Sandbox, World, serve
 from state.ordergroove.ledger import BESIDE
 
 ZONE = "America/New_York"
+BIRTH = dt.datetime(2024, 2, 20, 15, tzinfo=dt.UTC)
+"""Before a leap day."""
+
 Event = Mapping[str, Any]
 
 
@@ -147,6 +150,34 @@ class Witness:
             }
             for number, (key, what, at) in enumerate(self.flips)
         ]
+
+
+def lived(seed: int) -> Witness:
+    """Two years with a leap day and four clock changes; some customers pay in another currency."""
+    world = World(seed=seed, customers=2, zone=ZONE, now=BIRTH, days=30)
+    witness = Witness(world)
+    for month in range(24):
+        witness.advance(30 if month else 31)
+        for row in world.rows("subscriptions"):
+            record = row.record
+            if record["currency_code"] == "USD" and int(record["customer"][-2:]) % 9 == month % 9:
+                world.edit("subscriptions", record["public_id"], currency_code="CAD")
+        bring_back(world, list(witness.live.items())[month % 3 :: 3])
+        witness.look()
+    waiting = [row for row in world.rows("orders") if row.record["status"] == 1]
+    for row, outcome in zip(waiting, ("declined", "pending"), strict=False):
+        world.place_order(row.record["public_id"], outcome)
+    return witness
+
+
+def bring_back(world: World, subscriptions: list[tuple[str, bool]]) -> None:
+    """The first of them that is over and whose customer has nothing else."""
+    live = {row.record["customer"] for row in world.rows("subscriptions") if row.record["live"]}
+    for key, is_live in subscriptions:
+        row = world.find("subscriptions", key)
+        if not is_live and row and row.record["customer"] not in live:
+            world.reactivate(key)
+            return
 
 
 def instant(stamp: str, zone: str = ZONE) -> dt.datetime:

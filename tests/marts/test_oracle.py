@@ -16,11 +16,9 @@ import pytest
 
 from pipelines.ordergroove.sql_layer.database import InWarehouse
 from pipelines.ordergroove.sql_layer.views import check
-from sources.ordergroove.sandbox import World
 from tests.marts.oracle import ZERO, Oracle, day, month_of
-from tests.marts.shops import Witness, warehouse_of
+from tests.marts.shops import lived, warehouse_of
 
-START = dt.datetime(2024, 2, 20, 15, tzinfo=dt.UTC)
 SEEDS = (3, 11, 29)
 
 
@@ -32,34 +30,6 @@ class Shop:
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         session = self.database.warehouse.connection.cursor()
         return list(session.execute(f"use {self.database.dataset}; {sql}").fetchall())
-
-
-def lived(seed: int) -> Witness:
-    """Two years with a leap day and four clock changes; some customers pay in another currency."""
-    world = World(seed=seed, customers=2, zone="America/New_York", now=START, days=30)
-    witness = Witness(world)
-    for month in range(24):
-        witness.advance(30 if month else 31)
-        for row in world.rows("subscriptions"):
-            record = row.record
-            if record["currency_code"] == "USD" and int(record["customer"][-2:]) % 9 == month % 9:
-                world.edit("subscriptions", record["public_id"], currency_code="CAD")
-        bring_back(world, list(witness.live.items())[month % 3 :: 3])
-        witness.look()
-    waiting = [row for row in world.rows("orders") if row.record["status"] == 1]
-    for row, outcome in zip(waiting, ("declined", "pending"), strict=False):
-        world.place_order(row.record["public_id"], outcome)
-    return witness
-
-
-def bring_back(world: World, subscriptions: list[tuple[str, bool]]) -> None:
-    """The first of them that is over and whose customer has nothing else."""
-    live = {row.record["customer"] for row in world.rows("subscriptions") if row.record["live"]}
-    for key, is_live in subscriptions:
-        row = world.find("subscriptions", key)
-        if not is_live and row and row.record["customer"] not in live:
-            world.reactivate(key)
-            return
 
 
 @pytest.fixture(scope="module", params=SEEDS)
