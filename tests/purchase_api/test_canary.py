@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from pipelines.ordergroove.purchasing.canary import (
-    CUSTOMER,
     Unseen,
     canary,
-    purchase_of,
     refuse_production,
 )
+from pipelines.ordergroove.purchasing.wish import CUSTOMER, purchase_of
 from pipelines.ordergroove.settings import Settings
 from sources.ordergroove.errors import ConfigError, OrdergrooveError
 from sources.ordergroove.sandbox import Fault, Rules, Sandbox, World
@@ -114,7 +113,7 @@ def test_a_server_that_takes_no_purchases_is_told(tmp_path: Path, kind: str) -> 
             flown(stage, settings_of(stage, retry_limit="0.2s"), wait_s=0.2)
         rows = requests_in(stage)
     assert caught.value.do
-    assert [row[0] for row in rows] == ["sending"]
+    assert [(row[0], bool(row[4])) for row in rows] == [("refused", True)]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_staging_by_itself_is_taken(tmp_path: Path) -> None:
 
 
 def test_no_card_and_no_near_order_are_sent() -> None:
-    wish = purchase_of("m", "o", "p")
+    wish = purchase_of("m", "o", "p", "s")
     assert not {name for name in wish["payment"] if name.startswith("cc_")}
     place = datetime.fromisoformat(
         wish["products"][0]["subscription_info"]["first_order_place_date"]

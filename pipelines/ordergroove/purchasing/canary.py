@@ -7,31 +7,33 @@ would be placed in two months, so nothing is ever shipped or charged. No card da
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pendulum
 
 from pipelines.ordergroove.client_for import client_for
 from pipelines.ordergroove.daily import daily_run
 from pipelines.ordergroove.preflight import Ask
+from pipelines.ordergroove.purchasing.arrival import Arrived, arrived_in, missing_of
 from pipelines.ordergroove.purchasing.purchases import purchases_at, write_down
+from pipelines.ordergroove.purchasing.wish import (
+    CUSTOMER,
+    UNTOUCHED,
+    merchant_of,
+    product_of,
+    purchase_of,
+)
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.settings_table import PURCHASE_URLS, URLS
-from pipelines.ordergroove.warehouse import Warehouse, opened
-from sources.ordergroove.client import Client
-from sources.ordergroove.entities import ENTITIES
-from sources.ordergroove.errors import ConfigError, OrdergrooveError
+from pipelines.ordergroove.warehouse import opened
+from sources.ordergroove.errors import ConfigError, OrdergrooveError, Stopped
 from sources.ordergroove.purchase.outcome import Outcome, State
 
 NAMES = ("customers", "subscriptions", "orders", "items")
-CUSTOMER = "ordergroove-elt-canary"
 STAGING = "staging"
 LOOK_EVERY_S = 5.0
-FIRST_ORDER_IN_DAYS = 60
-UNTOUCHED = "Nothing was sent."
 
 
 class Unseen(OrdergrooveError):
@@ -47,21 +49,6 @@ class Step:
     name: str
     took_s: float
     what: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrived:
-    """What of the purchase is in the warehouse."""
-
-    subscription: str | None = None
-    is_live: bool = False
-    has_customer: bool = False
-    items: tuple[str, ...] = ()
-    orders: tuple[str, ...] = ()
-
-    @property
-    def is_whole(self) -> bool:
-        return bool(self.subscription and self.has_customer and self.items and self.orders)
 
 
 def canary(
@@ -81,8 +68,13 @@ def canary(
     refuse_production(settings)
     flight = Flight(settings, wait_s=wait_s, look_every_s=look_every_s, debug=debug)
     yield flight.timed("sync before", flight.sync)
-    yield flight.timed("purchase", lambda: flight.buy(product))
-    yield flight.timed("arrival", flight.see_arrival)
+    try:
+        yield flight.timed("purchase", lambda: flight.buy(product))
+        yield flight.timed("arrival", flight.see_arrival)
+    except Unseen as error:
+        if not keep:
+            error.state = flight.cleaned_up() or error.state
+        raise
     if keep:
         return
     yield flight.timed("cancellation", flight.cancel)
@@ -101,6 +93,9 @@ class Flight:
         self.debug = debug
         self.order_id = f"canary-{pendulum.now('UTC'):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         self.arrived = Arrived()
+        self.made: tuple[str, ...] = ()
+        """The subscriptions that the purchase is known to have made."""
+
         self.stop = threading.Event()
 
     def timed(self, name: str, step: Callable[[], str]) -> Step:
@@ -121,17 +116,22 @@ class Flight:
     def buy(self, product: str | None) -> str:
         """Sends the purchase and waits until it is worked off."""
         with closing(client_for(self.settings)) as client:
-            merchant, chosen = merchant_of(client), product or product_of(client)
+            merchant = merchant_of(client)
+            chosen, sku = (product, product) if product else product_of(client)
         sent_at = pendulum.now("UTC")
         outcome = Outcome(merchant_order_id=self.order_id, state=State.SENDING)
         self.note(outcome, sent_at)
         with closing(purchases_at(self.settings, self.settings.purchase_host)) as purchases:
             try:
-                outcome = purchases.send(purchase_of(merchant, self.order_id, chosen))
+                outcome = purchases.send(purchase_of(merchant, self.order_id, chosen, sku))
                 self.note(outcome, sent_at)
                 outcome = purchases.result(outcome, lines=1)
+            except OrdergrooveError as error:
+                outcome = given_up(outcome, error)
+                raise
             finally:
                 self.note(outcome, sent_at)
+        self.made = tuple(key for _, key in outcome.subscriptions)
         refuse_failed(outcome)
         how = f"sent {outcome.sends} times" if outcome.sends > 1 else "sent once"
         return f"{self.order_id}, product {chosen}: {outcome.state}, {how}."
@@ -152,6 +152,19 @@ class Flight:
         with closing(purchases_at(self.settings, self.settings.url)) as rest:
             rest.cancel(str(self.arrived.subscription))
         return f"The subscription {self.arrived.subscription} is cancelled."
+
+    def cleaned_up(self) -> str:
+        """Cancels what was made although not all went well; tells what state that leaves."""
+        known = dict.fromkeys((*self.made, *filter(None, (self.arrived.subscription,))))
+        told = []
+        with closing(purchases_at(self.settings, self.settings.url)) as rest:
+            for key in known:
+                try:
+                    rest.cancel(key)
+                    told.append(f"Its subscription {key} is cancelled.")
+                except OrdergrooveError:
+                    told.append(f"Its subscription {key} was not cancelled: do so in the Admin.")
+        return " ".join(told)
 
     def see_deletion(self) -> str:
         gone = self.arrived
@@ -180,14 +193,23 @@ class Flight:
             self.stop.wait(self.look_every_s)
 
 
+def given_up(outcome: Outcome, error: OrdergrooveError) -> Outcome:
+    """What is known of a purchase once an error has ended the asking."""
+    if outcome.state is not State.SENDING or isinstance(error, Stopped):
+        return outcome
+    # the server said so before it looked at the purchase
+    return replace(outcome, state=State.REFUSED, errors=(error.what,))
+
+
 def refuse_failed(outcome: Outcome) -> None:
-    """Raises Unseen for a purchase whose subscription was not made."""
+    """Raises Unseen for a purchase of which not all was made."""
     if outcome.state in (State.REFUSED, State.PARTIAL):
+        made = ", ".join(key for _, key in outcome.subscriptions)
         raise Unseen(
-            f"Ordergroove did not make the subscription: {'; '.join(outcome.errors)}",
+            f"Ordergroove did not make all of the purchase: {'; '.join(outcome.errors)}",
             "Some fields that are optional here are needed by some merchants; see the row of"
             " purchase_requests, and name another product with --product.",
-            f"The purchase {outcome.merchant_order_id} made nothing that could be charged.",
+            f"The purchase {outcome.merchant_order_id} made {made or 'nothing'}.",
         )
 
 
@@ -207,119 +229,3 @@ def refuse_production(settings: Settings) -> None:
             " the sync reads.",
             state=UNTOUCHED,
         )
-
-
-def merchant_of(client: Client) -> str:
-    """The merchant's public id, as any record names it. Raises ConfigError where none does."""
-    for name in ("products", "customers"):
-        for record in next(client.pages(ENTITIES[name], params={})).records:
-            if isinstance(record, dict) and isinstance(record.get("merchant"), str):
-                return str(record["merchant"])
-    raise ConfigError(
-        what="No product and no customer names the merchant.",
-        do="Create a product in Ordergroove's staging environment.",
-        state=UNTOUCHED,
-    )
-
-
-def product_of(client: Client) -> str:
-    """A plain product that can be subscribed to. Raises ConfigError where there is none."""
-    for page in client.pages(ENTITIES["products"], params={}):
-        for record in page.records:
-            if isinstance(record, dict) and is_plain(record):
-                return str(record["external_product_id"])
-    raise ConfigError(
-        what="There is no live product that can be subscribed to.",
-        do="Name one with --product.",
-        state=UNTOUCHED,
-    )
-
-
-def is_plain(product: Mapping[str, Any]) -> bool:
-    return bool(
-        product.get("live")
-        and product.get("autoship_enabled")
-        and not product.get("discontinued")
-        and product.get("product_type") in (None, "standard")
-        and product.get("external_product_id")
-    )
-
-
-def purchase_of(merchant: str, order_id: str, product: str) -> dict[str, Any]:
-    """The purchase: nothing paid, a first order far away, an address nobody lives at."""
-    name = {"first_name": "Canary", "last_name": "Test"}
-    place = pendulum.now("America/Chicago").add(days=FIRST_ORDER_IN_DAYS)
-    address = {
-        **name,
-        "address": "1 Test Street",
-        "city": "New York",
-        "state_province_code": "NY",
-        "zip_postal_code": "10001",
-        "country_code": "US",
-        "phone": "5550100",
-    }
-    return {
-        "merchant_id": merchant,
-        "merchant_order_id": order_id,
-        "og_cart_tracking": False,
-        "user": {
-            "user_id": CUSTOMER,
-            **name,
-            "email": f"{CUSTOMER}@example.com",
-            "shipping_address": address,
-            "billing_address": address,
-        },
-        "payment": {"token_id": CUSTOMER, "label": "canary"},
-        "products": [
-            {
-                "product": product,
-                "sku": product,
-                "subscription_info": {
-                    "quantity": 1,
-                    "first_order_place_date": f"{place:%Y-%m-%d}",
-                    "tracking_override": {"product": product, "every": 6, "every_period": 3},
-                },
-            }
-        ],
-    }
-
-
-def arrived_in(warehouse: Warehouse, order_id: str) -> Arrived:
-    """What the warehouse knows of a purchase."""
-    t = warehouse.table
-    found = warehouse.rows(
-        "select public_id, customer, live"
-        f" from {t('subscriptions')} where merchant_order_id = ? and _deleted_at is null",
-        (order_id,),
-    )
-    if not found:
-        return Arrived()
-    ((subscription, customer, live), *_) = found
-    people = warehouse.rows(
-        f"select count(*) from {t('customers')} where merchant_user_id = ?", (customer,)
-    )
-    lines = warehouse.rows(
-        'select items.public_id, items."order", orders.public_id'
-        f" from {t('items')} as items left join {t('orders')} as orders"
-        ' on orders.public_id = items."order"'
-        " where items.subscription = ? and items._deleted_at is null",
-        (subscription,),
-    )
-    return Arrived(
-        subscription=subscription,
-        is_live=bool(live),
-        has_customer=bool(people[0][0]),
-        items=tuple(item for item, _, _ in lines),
-        orders=tuple(dict.fromkeys(order for _, _, order in lines if order)),
-    )
-
-
-def missing_of(arrived: Arrived) -> str:
-    there = {
-        "subscription": arrived.subscription,
-        "customer": arrived.has_customer,
-        "order": arrived.orders,
-        "item": arrived.items,
-    }
-    seen = [name for name, value in there.items() if value]
-    return f"seen were {', '.join(seen)}" if seen else "nothing of it was seen"

@@ -22,7 +22,15 @@ from sources.ordergroove.answers import RETRIED, Again, retry_after, waits
 from sources.ordergroove.client import checked_base, stopped, trouble
 from sources.ordergroove.errors import EntityError, KeyRefused, NoPage, Transient
 from sources.ordergroove.page import document_of
-from sources.ordergroove.purchase.outcome import Outcome, State, errors_in, of_result, of_sending
+from sources.ordergroove.purchase.outcome import (
+    FINAL,
+    Outcome,
+    State,
+    errors_in,
+    of_result,
+    of_sending,
+)
+from sources.ordergroove.request import origin
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +73,7 @@ class Purchases:
         self.pace = pace
         self.stop = stop or threading.Event()
         self.sends = 0
+        self.path = PATH
         self._wait = waits(0.5 * pace)
         self._http = httpx.Client(
             base_url=self.base,
@@ -122,7 +131,7 @@ class Purchases:
             except Again as again:
                 last, document = again.status, None
             unseen = unseen + 1 if last == HTTPStatus.NOT_FOUND else 0
-            if last == HTTPStatus.OK:
+            if last in FINAL and isinstance(document, dict):
                 return of_result(sent, last, document, lines)
             if unseen > NOT_YET_VISIBLE:
                 break
@@ -151,7 +160,7 @@ class Purchases:
             raise Transient(
                 f"Cancelling a subscription: {again.reason}.", CANCEL_BY_HAND, STILL_THERE
             ) from None
-        if status != HTTPStatus.OK:
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             told = document if isinstance(document, dict) else {}
             errors = "; ".join(errors_in(told, is_refusal=True))
             raise EntityError(
@@ -162,7 +171,20 @@ class Purchases:
 
     def _once(self, body: bytes) -> tuple[int, object]:
         self.sends += 1
-        return self._asked("POST", PATH, body)
+        return self._asked("POST", self.path, body)
+
+    def _other_path(self, answer: httpx.Response) -> str | None:
+        """The path with the other ending, where the host's answer leads to it.
+
+        Both endings are documented. Nothing is sent to another host.
+        """
+        if self.path != PATH:
+            return None
+        is_led = answer.status_code == HTTPStatus.NOT_FOUND
+        if answer.has_redirect_location:
+            to = answer.url.join(answer.headers["location"])
+            is_led = origin(to) == origin(answer.url) and to.path == f"{PATH}/"
+        return f"{PATH}/" if is_led else None
 
     def _asked(self, method: str, path: str, body: bytes | None = None) -> tuple[int, object]:
         """One request. Raises Again for whatever another try may mend."""
@@ -175,6 +197,9 @@ class Purchases:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise trouble(self.base, error) from None
         status = answer.status_code
+        if method == "POST" and (other := self._other_path(answer)):
+            self.path = other
+            return self._asked(method, other, body)
         if status in RETRIED:
             raise Again(f"Ordergroove answered {status}", status, retry_after(answer))
         refuse_strangers(method, path, status)

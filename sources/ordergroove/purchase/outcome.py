@@ -12,6 +12,9 @@ from typing import Any
 
 PARTIAL_STATUSES = frozenset({HTTPStatus.PARTIAL_CONTENT, HTTPStatus.MULTI_STATUS})
 TAKEN = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
+FINAL = TAKEN | PARTIAL_STATUSES
+"""Statuses of a result that is there; one that is pending has 202."""
+
 MOST_LETTERS = 200
 
 
@@ -115,8 +118,8 @@ def pairs_in(listed: object) -> list[tuple[str, str]]:
         (str(product), public_id)
         for entry in entries
         if isinstance(entry, dict)
-        for product, public_id in entry.items()
-        if isinstance(public_id, str)
+        for product, shown in entry.items()
+        if (public_id := text_or_none(shown))
     ]
 
 
@@ -147,7 +150,9 @@ def flattened(place: str, value: object) -> list[str]:
 
 
 def text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """An id; documented as a text, and a number is as good."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if (isinstance(value, str) and value) or is_number else None
 
 
 def one_line(text: object) -> str:
