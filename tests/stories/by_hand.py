@@ -5,6 +5,8 @@ Reading, asking and marking are the program's own, over the sandbox's own transp
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pendulum
 import pyarrow as pa
 from pendulum import DateTime
 
+from pipelines.ordergroove.deletions.hinted import Named, follow
 from pipelines.ordergroove.deletions.vanished import Sweep
 from pipelines.ordergroove.loading import Chunk
 from pipelines.ordergroove.preflight import Ask
@@ -21,19 +24,25 @@ from pipelines.ordergroove.reading import Plan, deliveries_of
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import load
 from pipelines.ordergroove.targets.duckdb_file import DuckDatabase
+from pipelines.ordergroove.targets.engine import Step
 from pipelines.ordergroove.warehouse import Warehouse
+from pipelines.ordergroove.webhooks.draining import EVENTS, drain
+from pipelines.ordergroove.webhooks.inbox import Inbox
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import EntityError
 from sources.ordergroove.rows import schema_of
 from sources.ordergroove.run_clock import RunClock
 from sources.ordergroove.sandbox import Fault, Faults, Sandbox, World
-from state.ordergroove.ledger import DONE, LEDGER
+from state.ordergroove.ledger import BESIDE, DONE, LEDGER
 from state.ordergroove.watermark import Position
 
 KEY = "sandbox-key"
 Bend = Callable[[httpx.Request, httpx.Response], httpx.Response]
 """What a server does to its answers that the sandbox would not."""
+
+KEPT = timedelta(days=2)
+"""How long the inbox keeps what was loaded."""
 
 
 @contextmanager
@@ -43,19 +52,40 @@ def by_hand(world: World, *faults: Fault | Faults) -> Iterator["ByHand"]:
         yield ByHand(Sandbox(world, faults=faults), connection)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Watched(DuckDatabase):
+    """Tells before and after each change: a story may end the run there."""
+
+    on_change: Callable[[], None]
+
+    def run(self, *steps: Step) -> None:
+        self.on_change()
+        super().run(*steps)
+        self.on_change()
+
+
 class ByHand:
     """One sandbox and one warehouse; `sync` is a run."""
 
     def __init__(self, sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) -> None:
         self.sandbox = sandbox
         self.world: Any = sandbox.world
+        self.answered_by: Callable[[httpx.Request], httpx.Response] = self.sandbox.handle
         self.bend: Bend = lambda request, answer: answer
+        self.on_change: Callable[[], None] = lambda: None
+        self.inbox: Inbox | None = None
         self.connection = connection
-        database = DuckDatabase(connection=connection, dataset="ordergroove", path=Path("nowhere"))
+        database = Watched(
+            connection=connection,
+            dataset="ordergroove",
+            path=Path("nowhere"),
+            on_change=self.tell_change,
+        )
         self.warehouse = Warehouse(database)
         self.settings = load({}, {"ORDERGROOVE_API_KEY": KEY}, Path("/"), Path("/"))
         self.positions: dict[str, Position] = {}
         self.latest: DateTime | None = None
+        self.columns: dict[str, set[str]] = {}
         connection.execute("create schema ordergroove")
         empty = {name: schema_of(entity).empty_table() for name, entity in ENTITIES.items()}
         empty |= {name: table.schema.empty_table() for name, table in LEDGER.items()}
@@ -69,7 +99,8 @@ class ByHand:
         client = Client(
             base_url="https://sandbox.test",
             key=KEY,
-            back_off_s=0.0,
+            # otherwise what is tried again uses up the rate that the client allows itself
+            back_off_s=0.02,
             retry_limit_s=0.05,
             transport=httpx.MockTransport(self.answer),
         )
@@ -88,13 +119,33 @@ class ByHand:
         )
         for made in progress.values():
             self.read(made, client, plan, run)
-        Sweep(run, self.load, self.warehouse, client, self.settings, ask).run()
+        named = self.follow(run, client) if self.inbox else {}
+        Sweep(run, self.load, self.warehouse, client, self.settings, ask, named=named).run()
         self.latest = pendulum.instance(client.clock.now())
         client.close()
         return run
 
+    def tell_change(self) -> None:
+        self.on_change()
+
     def answer(self, request: httpx.Request) -> httpx.Response:
-        return self.bend(request, self.sandbox.handle(request))
+        return self.bend(request, self.answered_by(request))
+
+    def follow(self, run: Run, client: Client) -> Named:
+        """Loads what is in the inbox, and fetches what it hints at."""
+        assert self.inbox is not None
+        now = client.clock.now()
+        drain(self.inbox, self.warehouse, self.keep_events, now=now, keep=KEPT)
+        return follow(run, self.load, self.warehouse, client, self.settings)
+
+    def keep_events(self, rows: list[dict[str, Any]]) -> None:
+        self.on_change()
+        given = pa.Table.from_pylist(rows, schema=BESIDE[EVENTS].schema)
+        if not self.warehouse.has_table(EVENTS):
+            self.connection.register("given", given.schema.empty_table())
+            self.connection.execute(f"create table ordergroove.{EVENTS} as from given")
+        self.merge(EVENTS, given, BESIDE[EVENTS].key)
+        self.on_change()
 
     def read(self, made: Progress, client: Client, plan: Plan, run: Run) -> None:
         name = made.entity.name
@@ -123,6 +174,10 @@ class ByHand:
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
         self.connection.register("given", rows)
+        known = self.columns.setdefault(table, {*self.warehouse.columns(table)})
+        for name in set(rows.column_names) - known:
+            self.connection.execute(f'alter table ordergroove.{table} add column "{name}" varchar')
+            known.add(name)
         same = " and ".join(f'old."{name}" = given."{name}"' for name in key)
         self.connection.execute(f"delete from ordergroove.{table} as old using given where {same}")
         self.connection.execute(f"insert into ordergroove.{table} by name from given")
