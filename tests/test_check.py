@@ -542,3 +542,16 @@ def test_the_remedy_stands_below_what_was_found() -> None:
     assert lines[0].split() == ["fail", "clock", "It", "is", "late."]
     assert lines[1].strip() == "-> Set it right."
     assert "1 fail" in summary([failed("clock", "It is late.", "Set it right.")])
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_terminal_words_are_broken_under_themselves(width: int) -> None:
+    what = "The zone of Ordergroove's stamps is not the setting's. " * 3
+    address = "duckdb:////srv/" + "shop/" * 30
+    finding = failed("zone", what.strip(), f"Set ORDERGROOVE_TIMEZONE, or another one: {address}")
+    first, *lines = line_of(finding, width).splitlines()
+    assert max(len(line) for line in (first, *lines) if address not in line) <= width
+    assert first.startswith("fail  zone            The zone")
+    assert all(line.startswith(" " * 22) for line in lines)
+    assert any(line.strip() == address for line in lines)
+    assert " ".join("\n".join((first, *lines)).split()) == " ".join(line_of(finding).split())

@@ -45,6 +45,25 @@ def test_no_line_of_text_ends_in_spaces() -> None:
     assert [line for line in text.splitlines() if line != line.rstrip()] == []
 
 
+@pytest.mark.parametrize("width", [40, 80, 100, 200])
+def test_on_a_terminal_no_line_is_longer_than_it_is_wide(width: int) -> None:
+    texts = [table_text(ALL, width), *(entity_text(entity, width) for entity in ALL)]
+    tables = [text.split("\n\n")[-1] for text in texts]
+    # but for the first column alone, which is told whole
+    long = [line for text in tables for line in text.splitlines() if len(line) > width]
+    assert not [line for line in long if "  " in line]
+
+
+def test_what_does_not_fit_stands_below_with_its_head() -> None:
+    text = table_text([ENTITIES["payments"]], 80)
+    assert text.splitlines()[1:] == [
+        "payments  /payments/  public_id  read whole  -      flagged",
+        "    advice: Ordergroove advises against syncing payments: the shop is their",
+        "    source.",
+    ]
+    assert entity_text(ENTITIES["items"], 1000) == entity_text(ENTITIES["items"])
+
+
 def test_the_markdown_tells_how_each_entity_is_asked() -> None:
     rows = {row[0]: row for row in cells_of(table_markdown(ALL))}
     assert rows["`items`"] == [

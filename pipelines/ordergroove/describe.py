@@ -6,6 +6,8 @@ Pure functions of the rows in `sources/ordergroove/entities.py`. The README hold
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +39,7 @@ SYSTEM_MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
 ENTITY_HEADS = ("table", "path", "key", "asked by", "stamp", "deletion", "advice")
 COLUMN_HEADS = ("column", "kind", "DuckDB type", "role", "notes")
 NOTHING = "-"
+BELOW = " " * 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +98,12 @@ def _notes(column: Column) -> Iterator[str]:
         yield column.note
 
 
-def table_text(entities: Iterable[Entity]) -> str:
-    """One line per entity under a line of heads, columns aligned."""
-    return _aligned(ENTITY_HEADS, [_entity_cells(entity) for entity in entities])
+def table_text(entities: Iterable[Entity], width: int | None = None) -> str:
+    """One line per entity under a line of heads, columns aligned.
+
+    What does not fit into `width` stands below its line.
+    """
+    return _aligned(ENTITY_HEADS, [_entity_cells(entity) for entity in entities], width)
 
 
 def table_markdown(entities: Iterable[Entity]) -> str:
@@ -124,11 +130,11 @@ def _entity_cells(entity: Entity) -> list[str]:
     ]
 
 
-def entity_text(entity: Entity) -> str:
-    """What is known of one entity, then its columns."""
+def entity_text(entity: Entity, width: int | None = None) -> str:
+    """What is known of one entity, then its columns; `width` as for `table_text`."""
     heads = _aligned(None, [[f"{head}:", text] for head, text in _facts(entity)])
     rows = [_column_cells(column) for column in described_columns(entity)]
-    return f"{entity.name}\n\n{heads}\n\n{_aligned(COLUMN_HEADS, rows)}"
+    return f"{entity.name}\n\n{heads}\n\n{_aligned(COLUMN_HEADS, rows, width)}"
 
 
 def entity_markdown(entity: Entity) -> str:
@@ -207,14 +213,23 @@ def entity_json(entity: Entity) -> dict[str, Any]:
     }
 
 
-def _aligned(heads: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> str:
-    """Cells under each other, two spaces apart; the last one of a line runs free."""
+def _aligned(
+    heads: Sequence[str] | None, rows: Sequence[Sequence[str]], width: int | None = None
+) -> str:
+    """Cells under each other, two spaces apart; those that do not fit stand below, with words."""
     lines = [heads, *rows] if heads else list(rows)
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    ends = list(accumulate(widths, lambda end, cells: end + 2 + cells))
+    fitting = len(widths) if width is None else max(1, sum(end <= width for end in ends))
+    told = []
+    for at, line in enumerate(lines):
+        cells = zip(line[:fitting], widths, strict=False)
+        told.append("  ".join(cell.ljust(size) for cell, size in cells).rstrip())
+        if heads and at and width is not None:
+            rest = zip(heads[fitting:], line[fitting:], strict=True)
+            words = "; ".join(f"{head}: {cell}" for head, cell in rest if cell != NOTHING)
+            told += wrap(words, width, initial_indent=BELOW, subsequent_indent=BELOW)
+    return "\n".join(told)
 
 
 def _markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -16,6 +16,7 @@ from pipelines.ordergroove.cli.options import (
     OF_WAREHOUSE,
     as_json_option,
     entities_of,
+    screen_width,
     secret_free,
     settings_of,
     span_asked,
@@ -126,7 +127,8 @@ def describe(entity: str | None, markdown: bool, as_json: bool) -> None:
     elif markdown:
         say(pages.entity_markdown(chosen) if chosen else pages.table_markdown(every))
     else:
-        say(pages.entity_text(chosen) if chosen else pages.table_text(every))
+        room = screen_width()
+        say(pages.entity_text(chosen, room) if chosen else pages.table_text(every, room))
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """What the verbs share on the command line: options for settings, and the way out with errors."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,11 @@ def span_asked(flag: str, text: str) -> float:
         return duration()(text).total_seconds()
     except UnfitError as fault:
         raise ConfigError(what=f"{flag}: {fault.wrong}.", do=fault.instead) from None
+
+
+def screen_width() -> int | None:
+    """Characters a line may have on the terminal that is written to; None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def leave(error: Exception, *, debug: bool) -> None:

@@ -13,6 +13,7 @@ from pipelines.ordergroove.cli.options import (
     as_json_option,
     entities_of,
     past_asked,
+    screen_width,
     settings_of,
     span_asked,
     with_settings,
@@ -92,7 +93,7 @@ def check(as_json: bool, **flags: Any) -> None:
     for finding in checks(settings_of(flags)):
         found.append(finding)
         if not as_json:
-            say(check_text.line_of(finding))
+            say(check_text.line_of(finding, screen_width()))
     say(check_text.as_json(found) if as_json else f"\n{check_text.summary(found)}")
     sys.exit(exit_code_of(found))
 
