@@ -101,17 +101,9 @@ class Client:
         self._hold = threading.Lock()
         self._held_until = 0.0
         self._pace = Pace(REQUESTS_A_SECOND)
-        self._http = httpx.Client(
-            base_url=self.base,
-            headers={
-                "x-api-key": checked_key(key),
-                VERSION_HEADER: "2",
-                "Accept": "application/json",
-            },
-            timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s),
-            follow_redirects=False,
-            transport=transport,
-        )
+        timeout = httpx.Timeout(read_timeout_s, connect=connect_timeout_s)
+        headers = {VERSION_HEADER: "2"}
+        self._http = connection_to(self.base, key, timeout, transport, headers)
 
     def close(self) -> None:
         self._http.close()
@@ -293,6 +285,26 @@ class Client:
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds):
             raise stopped()
+
+
+def connection_to(
+    base: httpx.URL,
+    key: str,
+    timeout: httpx.Timeout,
+    transport: httpx.BaseTransport | None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Client:
+    """What speaks to one host and to no other: it carries the key and follows no redirect.
+
+    Raises ConfigError for a key that no header can carry.
+    """
+    return httpx.Client(
+        base_url=base,
+        headers={"x-api-key": checked_key(key), "Accept": "application/json", **(headers or {})},
+        timeout=timeout,
+        follow_redirects=False,
+        transport=transport,
+    )
 
 
 def trouble(base: httpx.URL, error: Exception) -> Again | ConfigError:

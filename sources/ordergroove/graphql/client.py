@@ -15,7 +15,7 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from sources.ordergroove.answers import Again, waits
-from sources.ordergroove.client import checked_base, stopped, trouble
+from sources.ordergroove.client import checked_base, connection_to, stopped, trouble
 from sources.ordergroove.errors import ConfigError, NoPage, Transient, Unpageable
 from sources.ordergroove.graphql.answer import (
     SETTING,
@@ -26,7 +26,6 @@ from sources.ordergroove.graphql.answer import (
 )
 from sources.ordergroove.graphql.limits import LATEST, VERSION, cost_of, refuse_over_limit
 from sources.ordergroove.pace import LOOK_AGAIN_S, Pace
-from sources.ordergroove.request import checked_key
 from sources.ordergroove.run_clock import RunClock
 
 log = logging.getLogger(__name__)
@@ -74,17 +73,9 @@ class GraphQL:
         self.spent = Spent()
         self._wait = waits(back_off_s)
         self._pace = Pace(queries_a_second)
-        self._http = httpx.Client(
-            base_url=self.base,
-            headers={
-                "x-api-key": checked_key(key),
-                "Accept": "application/json",
-                "Content-Type": "application/json",
-            },
-            timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s),
-            follow_redirects=False,
-            transport=transport,
-        )
+        timeout = httpx.Timeout(read_timeout_s, connect=connect_timeout_s)
+        headers = {"Content-Type": "application/json"}
+        self._http = connection_to(self.base, key, timeout, transport, headers)
 
     def close(self) -> None:
         self._http.close()

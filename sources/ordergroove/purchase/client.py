@@ -19,7 +19,7 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from sources.ordergroove.answers import RETRIED, Again, retry_after, waits
-from sources.ordergroove.client import checked_base, stopped, trouble
+from sources.ordergroove.client import checked_base, connection_to, stopped, trouble
 from sources.ordergroove.errors import EntityError, KeyRefused, NoPage, Transient
 from sources.ordergroove.page import document_of
 from sources.ordergroove.purchase.outcome import (
@@ -75,13 +75,8 @@ class Purchases:
         self.sends = 0
         self.path = PATH
         self._wait = waits(0.5 * pace)
-        self._http = httpx.Client(
-            base_url=self.base,
-            headers={"x-api-key": key, "Accept": "application/json"},
-            timeout=httpx.Timeout(read_timeout_s, connect=connect_timeout_s),
-            follow_redirects=False,
-            transport=transport,
-        )
+        timeout = httpx.Timeout(read_timeout_s, connect=connect_timeout_s)
+        self._http = connection_to(self.base, key, timeout, transport)
 
     def close(self) -> None:
         self._http.close()
