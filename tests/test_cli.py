@@ -31,7 +31,7 @@ CONTRACT = {
     "status": {"--max-age", "--json"},
     "describe": {"--markdown", "--json"},
     "demo": set(),
-    "sandbox": {"--port", "--seed", "--customers", "--webhooks"},
+    "sandbox": {"--port", "--seed", "--customers", "--zone", "--webhooks"},
     "query": {"--csv", "--parquet", "--json"},
     "views": set(),
     "views apply": {"--materialize", "--json"},
@@ -201,6 +201,7 @@ def run_in(
         (["webhooks", "serve", "--webhook-body-limit", "big"], "8MB"),
         (["webhooks", "tail", "--inbox", "none"], "There is no inbox"),
         (["webhooks", "load", "--inbox", "none"], "There is no inbox"),
+        (["sandbox", "--zone", "Mars"], "America/Chicago"),
         (["forget"], "CUSTOMER"),
         (["forget", "s3cr3t", "--lock-timeout", "long"], "--lock-timeout"),
         (["webhooks", "replay", "nowhere.jsonl"], "cannot be read"),
@@ -306,3 +307,23 @@ def test_there_are_no_views_of_what_no_sync_has_written(tmp_path: Path, verb: st
         "Run `ordergroove sync` first, or name another one with --destination or --dataset.",
         "Nothing was written.",
     ]
+
+
+def test_the_sandbox_that_it_serves_passes_its_own_check(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.ordergroove", "sandbox", "--port", "0",
+         "--customers", "10"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as served:  # fmt: skip
+        try:
+            assert served.stdout
+            told_first = dict(served.stdout.readline().split() for _ in range(2))
+            words = {"BASE_URL": told_first["url"], "API_KEY": told_first["key"]}
+            done = run_in(
+                tmp_path, ["check"], **{f"ORDERGROOVE_{name}": word for name, word in words.items()}
+            )
+        finally:
+            served.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 warn, 0 fail" in done.stdout

@@ -18,6 +18,7 @@ from pipelines.ordergroove.cli.options import (
     span_asked,
     with_settings,
 )
+from pipelines.ordergroove.settings_table import BY_NAME
 
 
 @click.command()
@@ -140,9 +141,11 @@ def demo(debug: bool, /, customers: int, into: str) -> None:
 @click.option("--port", default=8400, show_default=True, help="0 takes a free one.")
 @click.option("--customers", default=500, show_default=True, help="Size of the made-up merchant.")
 @click.option("--seed", default=7, show_default=True, help="Another number, another merchant.")
+@click.option("--zone", default=BY_NAME["timezone"].default, show_default=True, metavar="ZONE",
+              help="The clock of its time stamps.")  # fmt: skip
 @click.option("--delay", default=0.0, show_default=True, help="Seconds that every answer takes.")
 @click.option("--webhooks", metavar="URL", help="Send what happens to this address, as webhooks.")
-def sandbox(port: int, customers: int, seed: int, delay: float, webhooks: str | None) -> None:
+def sandbox(webhooks: str | None, **given: Any) -> None:
     """An Ordergroove API on this machine, with a made-up merchant, for trying things out.
 
     \b
@@ -152,14 +155,16 @@ def sandbox(port: int, customers: int, seed: int, delay: float, webhooks: str | 
     """
     from sources.ordergroove.errors import ConfigError
     from sources.ordergroove.sandbox.__main__ import main as serve
+    from sources.ordergroove.sandbox.world import ZONES
 
-    given = {"port": port, "customers": customers, "seed": seed, "delay": delay}
+    if given["zone"] not in ZONES:
+        raise click.UsageError(f"--zone is one of {', '.join(ZONES)}.")
     words = [f"--{name}={value}" for name, value in given.items()]
     try:
         sys.exit(serve([*words, *([f"--webhooks={webhooks}"] if webhooks else [])]))
     except OSError as error:
         raise ConfigError(
-            what=f"Port {port} cannot be used: {error.strerror}.",
+            what=f"Port {given['port']} cannot be used: {error.strerror}.",
             do="Name another one with --port, or 0 for a free one.",
             state="Nothing was started.",
         ) from None
