@@ -37,6 +37,11 @@ FIRST_CHUNK_S = 1.0
 LOOK_EVERY_S = 0.2
 
 
+def new_queue() -> Deliveries:
+    """Between the reading threads and the loader: it holds as much as a chunk."""
+    return Deliveries(most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
+
+
 class Loader:
     """Gathers what the reading threads deliver, and loads it chunk by chunk."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pendulum
 from pendulum import DateTime
 
-from pipelines.ordergroove.chunking import MOST_BYTES, MOST_ROWS, Loader
+from pipelines.ordergroove.chunking import Loader, new_queue
 from pipelines.ordergroove.preflight import (
     Ask,
     environment_of,
@@ -20,7 +20,7 @@ from pipelines.ordergroove.preflight import (
     refuse_future,
     those_not_due,
 )
-from pipelines.ordergroove.reading import Deliveries, Plan, read_into
+from pipelines.ordergroove.reading import Plan, read_into
 from pipelines.ordergroove.run import Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.warehouse import Warehouse
@@ -72,7 +72,7 @@ def sync(
         since=ask.since,
         full_refresh=ask.full_refresh,
     )
-    queue = Deliveries(most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
+    queue = new_queue()
     threads = [
         threading.Thread(
             target=read_into,

@@ -16,7 +16,7 @@ import pendulum
 from pendulum import DateTime
 
 from pipelines.ordergroove.backfilling.reading import Asked, Lack, Share, turn_of
-from pipelines.ordergroove.chunking import LOOK_EVERY_S, MOST_BYTES, MOST_ROWS, Loader
+from pipelines.ordergroove.chunking import LOOK_EVERY_S, Loader, new_queue
 from pipelines.ordergroove.preflight import Ask, environment_of, progress_of, refuse_future
 from pipelines.ordergroove.reading import Deliveries, Plan, Reader, hand_over
 from pipelines.ordergroove.run import Progress, Run
@@ -187,7 +187,7 @@ class Turns:
         if is_first:
             self.take_up()
         turn = replace(self.made.run, progress={p.entity.name: p for p in self.active})
-        queue = Deliveries(most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
+        queue = new_queue()
         pause = threading.Event()
         with scratch_in(self.settings.state_dir) as scratch, self.bounded(turn, queue, pause):
             self.start_readers(turn, queue, pause, now)

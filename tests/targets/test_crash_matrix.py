@@ -1,0 +1,124 @@
+"""The plug is pulled at each named point, on each engine: nothing half-merged, next run right.
+
+What is lost is counted: pages that were read and have to be read again. `pytest -s` shows how many.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pendulum
+import pytest
+
+from pipelines.ordergroove.preflight import Ask
+from pipelines.ordergroove.warehouse import opened
+from sources.ordergroove.entities import ENTITIES
+from sources.ordergroove.sandbox import Call, Sandbox, World
+from state.ordergroove.watermark import position_of
+from tests.simulation.child import Deed
+from tests.simulation.forks import outcome
+from tests.simulation.plug import POINTS
+from tests.simulation.scene import CHANGES, SETTING
+from tests.stories.deeds import something_happens
+from tests.stories.stage import Stage, assert_true, staged
+from tests.stories.test_truth import deleted
+
+INCREMENTAL = [name for name, entity in ENTITIES.items() if entity.is_incremental]
+NAMES = (*INCREMENTAL, "cancel_reasons")
+KILLED = -9
+
+PASSED_BEFORE = {
+    "between pages": 20,
+    "after extract": 3,
+    "in normalize": 3,
+    "before the merge": 6,
+    "in the merge": 6,
+    "after the merge": 6,
+    "before the package is done": 3,
+    "after the package is done": 3,
+}
+"""How often a point is come to before the plug is pulled there: in the middle of the run."""
+
+PAGES_A_CHUNK = 3
+"""Of a run in pieces."""
+
+ON_THEIR_WAY = 2
+"""A page that waits for room in the queue, and one that is being asked for."""
+
+
+@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    engine = str(request.param)
+    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
+    url = files.get(engine) or str(request.getfixturevalue(f"{engine}_url"))
+    world = World(seed=17, customers=6, zone=SETTING, now=CHANGES[0], days=60)
+    with staged(Sandbox(world), tmp_path, destination=url) as made:
+        yield made
+
+
+def run(stage: Stage, ask: Ask, **more: Any) -> int:
+    """One sync in a process of its own; its exit code, negative for a signal."""
+    return outcome(
+        Deed(
+            url=stage.url,
+            destination=stage.destination,
+            directory=stage.directory,
+            state_dir="state",
+            now=stage.world.now.isoformat(),
+            names=NAMES,
+            ask=ask,
+            **more,
+        )
+    )
+
+
+@pytest.mark.slow
+def test_a_plug_pulled_anywhere_leaves_whole_tables_and_the_next_run_ends_right(
+    stage: Stage,
+) -> None:
+    rng = Random(1)
+    assert run(stage, Ask(named=True)) == 0
+    for point in POINTS:
+        if point == "between two turns":
+            continue
+        stage.world.advance(hours=1)
+        something_happens(stage.world, rng, 6)
+        before = {name: stage.rows(name) for name in NAMES}
+        after = {name: stage.truth(name) for name in NAMES}
+        began = len(stage.sandbox.calls)
+
+        nth = PASSED_BEFORE.get(point, 1)
+        code = run(stage, Ask(full_refresh=True), point=point, nth=nth, is_in_pieces=True)
+
+        assert code == KILLED, f"{point}: was not come to"
+        for name in NAMES:
+            for key, row in stage.rows(name).items():
+                assert row in (before[name].get(key), after[name].get(key)), f"{point}: {name}"
+        lost = pages_lost(stage, stage.calls_since(began))
+        print(f"{point}: {sum(lost.values())} pages, most of one: {max(lost.values())}")  # noqa: T201 - it is read for that
+        assert max(lost.values()) <= 2 * PAGES_A_CHUNK + ON_THEIR_WAY, f"{point}: {lost}"
+
+        assert run(stage, Ask(named=True)) == 0
+        assert_true(stage, names=NAMES, ghosts=deleted(stage.world))
+
+
+def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:
+    """Pages that the killed run had asked for and that lie behind its position, by object type."""
+    with opened(stage.settings(), read_only=True) as warehouse:
+        positions = warehouse.positions()
+    now = pendulum.instance(stage.world.now)
+    lost = {}
+    for name in INCREMENTAL:
+        pages = [sorted(call.query) for call in calls if call.entity == name and call.is_list]
+        position = position_of(ENTITIES[name], positions.get(name))
+        window = position.window
+        if position.watermark == now:
+            lost[name] = 0
+        elif window is None or window.opened_at != now:
+            lost[name] = len(pages)
+        else:
+            link = sorted(httpx.URL(window.next or "").params.multi_items())
+            lost[name] = len(pages) - pages.index(link) if link in pages else 0
+    return lost
