@@ -2,8 +2,7 @@
 
 import json
 import os
-import random
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,28 +19,15 @@ from sources.ordergroove.files.names import named
 from sources.ordergroove.files.reports import CANCELLED, CRM, ORDERS, REPORTS
 from sources.ordergroove.kinds import Personal
 from sources.ordergroove.sandbox import Sandbox, World
-from sources.ordergroove.sandbox.exports import drop_crm_report
 from tests.stories.stage import Stage
 
 HEADER = b"Ordergroove Order ID,Product,Price,Quantity,Place Date\n"
-LATEST = """
-    select og_subscription_id, quantity, subscription_status, external_product_id
-    from sftp_crm_subscription
-    qualify row_number() over (
-        partition by og_subscription_id order by file_stamp desc, row_number desc
-    ) = 1
-"""
 
 
 @pytest.fixture
-def world() -> World:
-    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    return World(seed=3, customers=60, days=90, now=now)
-
-
-@pytest.fixture
-def stage(world: World, tmp_path: Path) -> Stage:
+def stage(tmp_path: Path) -> Stage:
     # nothing is asked of the API: files are all there is
+    world = World(seed=3, customers=1, days=1)
     return Stage(Sandbox(world), "http://127.0.0.1:1", tmp_path)
 
 
@@ -111,9 +97,27 @@ def test_bom_quotes_and_line_ends_inside_a_value_are_read() -> None:
     assert row["place_date"] == date(2025, 3, 17)
 
 
-def test_what_windows_writes_is_read_and_named() -> None:
-    content = content_of(HEADER + "1,Thé,1,1,03/17/2025\n".encode("cp1252"), ORDERS)
-    assert (content.rows[0]["product"], content.encoding) == ("Thé", "cp1252")
+@pytest.mark.parametrize(
+    ("encoding", "word", "told"),
+    [
+        ("utf-8", "茶 🍵", "utf-8"),
+        ("cp1252", "Thé “vert”", "cp1252"),
+        # a byte that Windows does not write either
+        ("latin-1", "Thé \x81", "latin-1"),
+        ("utf-16", "茶 🍵", "utf-16"),
+    ],
+)
+def test_what_is_no_utf_8_is_read_and_named(encoding: str, word: str, told: str) -> None:
+    body = HEADER.decode() + f"1,{word},1,1,03/17/2025\n"
+    content = content_of(body.encode(encoding), ORDERS)
+    assert (content.rows[0]["product"], content.encoding) == (word, told)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_and_empty_lines_are_read(end: str) -> None:
+    lines = [HEADER.decode().strip(), "1,Tea,1,1,03/17/2025", "", "2,Tea,1,1,03/17/2025", ""]
+    rows = content_of(end.join(lines).encode(), ORDERS).rows
+    assert [row["ordergroove_order_id"] for row in rows] == ["1", "2"]
 
 
 def test_a_row_wider_than_the_header_is_set_aside_and_not_shifted() -> None:
@@ -146,6 +150,7 @@ def test_an_unknown_column_is_kept() -> None:
     ("body", "why"),
     [
         (b"", "empty"),
+        (b"\xef\xbb\xbf\r\n", "empty"),
         (HEADER + b"1,Tea,1", "cut off"),
         (HEADER + b'1,"Tea,1,1,\n', "quote"),
         (b"Product\nTea\n", "lacks ordergroove_order_id"),
@@ -157,30 +162,41 @@ def test_a_file_that_cannot_be_trusted_is_refused(body: bytes, why: str) -> None
         content_of(body, ORDERS)
 
 
-def test_files_in_any_order_end_in_the_same_rows_as_the_api_shows(
-    world: World, stage: Stage, tmp_path: Path
+def test_a_quiet_day_with_a_header_alone_is_a_file_without_rows(
+    stage: Stage, tmp_path: Path
 ) -> None:
-    drops = tmp_path / "drops"
-    drops.mkdir()
-    paths = []
-    for _ in range(12):
-        world.advance(days=1)
-        paths.append(drop_crm_report(world, drops))
-    assert sum(len(path.read_text().splitlines()) > 1 for path in paths) > 2
-    random.Random(5).shuffle(paths)
-    for path in [*paths, paths[0]]:
-        loaded(stage, path)
+    path = tmp_path / "shop_orders_03172025063000.csv"
+    path.write_bytes(HEADER)
+    assert (loaded(stage, path).files, loaded(stage, path).known) == (1, 1)
+    assert stage.query("select rows from sftp_files") == [(0,)]
 
-    truth = {
-        row["public_id"]: (row["quantity"], int(row["live"]), row["product"])
-        for row in world.truth("subscriptions")
-    }
-    rows = {key: tuple(values) for key, *values in stage.query(LATEST)}
-    changed = [row for row in world.truth("subscriptions") if row["updated"] >= "2026-03-01 07"]
-    assert rows.keys() == {row["public_id"] for row in changed}
-    assert rows == {key: truth[key] for key in rows}
-    assert loaded(stage, drops).files == 0
-    assert stage.query("select count(*) from sftp_files") == [(12,)]
+
+def test_a_last_line_without_an_end_is_taken_when_that_is_asked_for(
+    stage: Stage, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop_orders_03172025063000.csv"
+    path.write_bytes(HEADER + b"1,Tea,1,1,03/16/2025")
+    assert loaded(stage, path, accept_unended=True).rows == 1
+
+
+class Growing(type(Path())):  # type: ignore[misc]  # the class of this machine's paths
+    """A file that somebody goes on writing after it was read."""
+
+    def read_bytes(self) -> bytes:
+        found = bytes(super().read_bytes())
+        with self.open("ab") as file:
+            file.write(b"2,Tea,1,1,03/16/2025\n")
+        return found
+
+
+def test_a_file_that_is_still_being_written_is_left_for_the_next_time(
+    stage: Stage, tmp_path: Path
+) -> None:
+    path = Growing(tmp_path / "shop_orders_03172025063000.csv")
+    path.write_bytes(HEADER + b"1,Tea,1,1,03/16/2025\n")
+    told = loaded(stage, path)
+    assert (told.files, len(told.waiting)) == (0, 1)
+    assert loaded(stage, Path(path)).rows == 2
 
 
 def test_a_file_that_was_cut_off_is_loaded_when_it_is_whole(stage: Stage, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ value of another kind is null and stands in `_unparsed`.
 import csv
 import io
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from sources.ordergroove.kinds import Kind
 
 DAYS = ("%m/%d/%Y", "%Y-%m-%d")
 STAMPS = ("%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%m%d%Y%H%M%S", *DAYS)
+UNMARKED = ("utf-8-sig", "cp1252")
 MOST_BIGINT = 2**63 - 1
 MOST_MONEY = Decimal(10) ** 14
 
@@ -66,7 +68,8 @@ def content_of(body: bytes, report: Report, *, accept_unended: bool = False) -> 
 
 def decoded(body: bytes) -> tuple[str, str]:
     """The text and its encoding, which is not documented: UTF-8, else what Windows writes."""
-    for encoding in ("utf-8-sig", "cp1252"):
+    encodings = ("utf-16",) if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else UNMARKED
+    for encoding in encodings:
         try:
             return body.decode(encoding).replace("\0", "\ufffd"), encoding.removesuffix("-sig")
         except UnicodeDecodeError:
