@@ -223,6 +223,16 @@ def swept_until(warehouse: Warehouse, entity: Entity) -> datetime | None:
     return None if found[0][0] is None else instant_of(found[0][0])
 
 
+def was_read_whole(warehouse: Warehouse, entity: Entity) -> bool:
+    """Whether a window from the beginning on was read to its end."""
+    found = warehouse.rows(
+        f"select count(*) from {warehouse.table('sync_windows')}"
+        " where entity = ? and since is null",
+        [entity.name],
+    )
+    return bool(found[0][0])
+
+
 def absent_twice(warehouse: Warehouse, entity: Entity) -> set[Key]:
     """Rows that the last two complete reads of a list lacked, if those can be believed.
 

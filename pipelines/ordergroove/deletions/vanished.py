@@ -13,6 +13,7 @@ from pipelines.ordergroove.deletions.candidates import (
     absent_twice,
     swept_until,
     wall_clock_before,
+    was_read_whole,
     windows_since,
 )
 from pipelines.ordergroove.deletions.marking import burials, mark_all, marks
@@ -148,7 +149,7 @@ class Sweep:
         for part in self.state.progress.values():
             if part.entity.whole == entity.name and part.status == DONE and part.is_complete:
                 parts = LiveRows(warehouse=self.warehouse, entity=part.entity)
-                missing |= {*parts.unknown_wholes(self.lately(part.entity))}
+                missing |= {*parts.unknown_wholes(self.lately(part.entity, entity))}
         return dict.fromkeys(missing) | found
 
     def not_listed(self, progress: Progress, live: LiveRows) -> set[Key]:
@@ -176,9 +177,12 @@ class Sweep:
             found |= {*live.in_wholes(gone)}
         return found
 
-    def lately(self, entity: Entity) -> datetime:
+    def lately(self, part: Entity, whole: Entity) -> datetime:
         """The wall-clock time before which a whole would long have been read, if it were there."""
-        since = swept_until(self.warehouse, entity) or self.began
+        since = swept_until(self.warehouse, part)
+        if since is None:
+            # its parts may have been read long before the wholes could be
+            since = EPOCH if was_read_whole(self.warehouse, whole) else self.began
         return wall_clock_before(since - self.settings.overlap, self.settings.timezone)
 
     def settle(self) -> None:
