@@ -64,6 +64,7 @@ class Settings:
     graphql_enrichment: str
     graphql_queries: int
     purchase_url: str | None
+    storefront_key: Secret | None
     inbox: InboxAddress | None
     inbox_keep: timedelta
     webhook_keys: tuple[Secret, ...] | None

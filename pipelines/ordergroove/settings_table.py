@@ -212,6 +212,12 @@ ROWS = (
         help="another address for the test purchase of canary",
     ),
     Row(
+        name="storefront_key",
+        parse=values.api_key,
+        secret=True,
+        help="the storefront key, where the test purchase has to be signed with it",
+    ),
+    Row(
         name="inbox",
         parse=webhook_values.inbox,
         default="sqlite:///webhooks.sqlite",

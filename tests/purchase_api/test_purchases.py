@@ -1,5 +1,6 @@
 """Purchase POST: the client over the sandbox's desk, and against all the documented answers."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from sources.ordergroove.errors import EntityError, KeyRefused, NoPage, OrdergrooveError
 from sources.ordergroove.purchase.client import Purchases, encoded
 from sources.ordergroove.purchase.outcome import Outcome, State, of_result, of_sending
+from sources.ordergroove.purchase.storefront import authorization
 from sources.ordergroove.sandbox import DEMO_KEY, Fault, Rules, Sandbox, World
 
 NOW = datetime(2026, 6, 2, 15, tzinfo=UTC)
+UNKNOWN = State.UNRESOLVED
 TAKEN = {"result": "Subscription request received", "subs_req_id": "r1"}
 
 
@@ -164,8 +167,27 @@ def test_each_refusal_of_the_desk_is_told(world: World, change: dict[str, Any], 
     ("document", "error"),
     [
         ({"error": "Invalid Merchant m"}, "Invalid Merchant m"),
+        ({"error": "Merchant ID must be a string"}, "Merchant ID must be"),
+        ({"error_message": "Merchant order id cannot be null"}, "Merchant order id cannot"),
         ({"error_message": "Session id cannot be null"}, "Session id cannot be null"),
+        ({"error_message": "Session ID must be a string"}, "Session ID must be"),
+        ({"error_message": "Missing payment data to create record"}, "Missing payment data"),
+        ({"error_message": "The credit card encryption is not valid"}, "The credit card"),
+        ({"error_message": "Expiration date is not valid, received: "}, "Expiration date is not"),
+        ({"error_message": "Paymetric tokenization error"}, "Paymetric tokenization"),
+        ({"errors": {"session_id": "Session ID cannot be null."}}, "session_id: Session ID"),
         ({"errors": {"user_id": "User ID is a required field."}}, "user_id: User ID is a required"),
+        ({"errors": {"products": "Products is a required field."}}, "products: Products is"),
+        (
+            {"errors": {"customer": {"first_name": ["first_name is a required field"]}}},
+            "customer.first_name: first_name is a required",
+        ),
+        (
+            {"shipping_address": {"zip_postal_code": ["bad"]}},
+            "shipping_address.zip_postal_code: bad",
+        ),
+        ({"payment": {"token_id": ["bad"]}}, "payment.token_id: bad"),
+        ({"subscriptions": [{"quantity": ["bad"]}]}, "subscriptions.quantity: bad"),
         ({"customer": {"email": ["bad", "worse"]}}, "customer.email: bad, worse"),
         ({"products": [{"sku": ["is required"]}]}, "products.sku: is required"),
     ],
@@ -183,6 +205,9 @@ def test_every_documented_shape_of_a_400_is_read(document: dict[str, Any], error
         (httpx.Response(201, json=TAKEN), State.ACCEPTED),
         (httpx.Response(206, json=TAKEN), State.ACCEPTED),
         (httpx.Response(207, json={"errors": {"products": ["x"]}}), State.PARTIAL),
+        # the documented sample is no JSON
+        (httpx.Response(207, text='{"errors": {"products": [{"sku is a required"}]}'), UNKNOWN),
+        (httpx.Response(429), State.UNRESOLVED),
         (httpx.Response(200, json={"subscriptions": [{"p": "s"}]}), State.CREATED),
         (httpx.Response(200, text="<html>"), State.UNRESOLVED),
         (httpx.Response(409), State.DUPLICATE),
@@ -252,3 +277,78 @@ def test_a_cancelled_subscription_stays_and_its_open_items_go(world: World) -> N
         )
     assert answer.json()["live"] is False
     assert world.items_of(key) == []
+
+
+@pytest.mark.parametrize("number", ["1", 4711])
+def test_ids_may_be_numbers(number: object) -> None:
+    done = {"customer": 1, "subscriptions": [{"77": number}], "errors": {}}
+    client = told(httpx.Response(201, json={"subs_req_id": number}), httpx.Response(200, json=done))
+    outcome = client.result(sent(client), lines=1)
+    assert (outcome.state, outcome.request_id) == (State.CREATED, str(number))
+    assert outcome.subscriptions == (("77", str(number)),)
+
+
+def test_a_result_that_cannot_be_read_is_asked_for_again() -> None:
+    done = {"customer": "c", "subscriptions": [{"p": "s"}], "errors": {}}
+    client = told(
+        httpx.Response(200, json=TAKEN),
+        httpx.Response(200, text='{"customer": "c", "subscr'),
+        httpx.Response(200, json=done),
+    )
+    assert client.result(sent(client), lines=1).state is State.CREATED
+
+
+def redirected(to: str) -> tuple[Purchases, list[str]]:
+    """A client of a host that leads elsewhere, and where it was asked."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if len(asked) > 1:
+            return httpx.Response(200, json=TAKEN)
+        return httpx.Response(301, headers={"Location": to})
+
+    transport = httpx.MockTransport(answer)
+    return Purchases(base_url="https://sc.test", key="k", pace=0.001, transport=transport), asked
+
+
+@pytest.mark.parametrize("to", ["/subscription/create/", "https://sc.test/subscription/create/"])
+def test_the_host_may_want_a_slash_at_the_end(to: str) -> None:
+    client, asked = redirected(to)
+    assert sent(client).state is State.ACCEPTED
+    assert asked[1:] == ["https://sc.test/subscription/create/"]
+
+
+@pytest.mark.parametrize("to", ["https://two.test/subscription/create/", "/login/", ""])
+def test_a_purchase_follows_no_other_redirect(to: str) -> None:
+    client, asked = redirected(to)
+    with pytest.raises(NoPage):
+        sent(client)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("customer", "signature"), [("cust_1", "HDxjlMot+SPZ8s6JqV/DaSNkT0nl+Mxg/AmfnCzmBq4=")]
+)
+def test_the_storefront_signature_is_the_documented_one(customer: str, signature: str) -> None:
+    at = datetime.fromtimestamp(1_767_225_600, UTC)
+    told = json.loads(authorization("sf_test_key", merchant="m", customer=customer, at=at))
+    assert told == {"public_id": "m", "sig_field": customer, "ts": 1_767_225_600, "sig": signature}
+
+
+def test_a_purchase_may_be_signed_for_its_customer_in_place_of_the_key(world: World) -> None:
+    sandbox = Sandbox(world)
+    client = buying(sandbox, storefront_key="sandbox-storefront-key")
+    seen: list[httpx.Headers] = []
+    client._http.event_hooks = {"request": [lambda request: seen.append(request.headers)]}
+    outcome = client.result(client.send(purchase(world, order_id="signed")), lines=1)
+
+    assert outcome.state is State.CREATED
+    assert "x-api-key" not in seen[0]
+    # the result is asked for with the key of the application
+    assert [("authorization" in headers, "x-api-key" in headers) for headers in seen[1:]] == [
+        (False, True)
+    ] * (len(seen) - 1)
+    with pytest.raises(KeyRefused):
+        buying(sandbox, storefront_key="wrong").send(purchase(world, order_id="forged"))
+    assert made_for(world, "forged") == []

@@ -41,6 +41,7 @@ def purchases_at(settings: Settings, url: str) -> Purchases:
     return Purchases(
         base_url=url,
         key=settings.need_api_key(),
+        storefront_key=settings.storefront_key.reveal() if settings.storefront_key else None,
         connect_timeout_s=settings.connect_timeout.total_seconds(),
         # documented: answers take a second, and nobody should wait for more than five
         read_timeout_s=min(5.0, settings.read_timeout.total_seconds()),

@@ -9,7 +9,8 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -24,12 +25,14 @@ from sources.ordergroove.errors import EntityError, KeyRefused, NoPage, Transien
 from sources.ordergroove.page import document_of
 from sources.ordergroove.purchase.outcome import (
     FINAL,
+    TAKEN,
     Outcome,
     State,
     errors_in,
     of_result,
     of_sending,
 )
+from sources.ordergroove.purchase.storefront import authorization
 from sources.ordergroove.request import origin
 
 log = logging.getLogger(__name__)
@@ -47,36 +50,42 @@ STILL_THERE = "The subscription is still live."
 UNKNOWN = "Whether anything was created is not known."
 
 
+@dataclass(kw_only=True)
 class Purchases:
     """Purchases at one Ordergroove host with one key, as the settings have checked it.
 
-    Times in seconds. `retry_limit_s` bounds the sending, `result_limit_s` the wait for a result.
-    `stop` ends waits early with Stopped; `transport` replaces the network (tests).
+    Times in seconds. Raises ConfigError for a base URL or key that no request can be made with.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        key: str,
-        connect_timeout_s: float = 5.0,
-        read_timeout_s: float = 5.0,
-        retry_limit_s: float = 60.0,
-        result_limit_s: float = 600.0,
-        pace: float = 1.0,
-        stop: threading.Event | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self.base = checked_base(base_url)
-        self.retry_limit_s = retry_limit_s
-        self.result_limit_s = result_limit_s
-        self.pace = pace
-        self.stop = stop or threading.Event()
+    base_url: str
+    key: str = field(repr=False)
+    storefront_key: str | None = field(default=None, repr=False)
+    """Signs a purchase in place of the key, in the name of its customer."""
+
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 5.0
+    retry_limit_s: float = 60.0
+    """Bounds the sending."""
+
+    result_limit_s: float = 600.0
+    """Bounds the wait for a result."""
+
+    pace: float = 1.0
+    """Of the waits between two questions."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Ends waits early with Stopped."""
+
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+    """Replaces the network (tests)."""
+
+    def __post_init__(self) -> None:
+        self.base = checked_base(self.base_url)
         self.sends = 0
         self.path = PATH
-        self._wait = waits(0.5 * pace)
-        timeout = httpx.Timeout(read_timeout_s, connect=connect_timeout_s)
-        self._http = connection_to(self.base, key, timeout, transport)
+        self._wait = waits(0.5 * self.pace)
+        timeout = httpx.Timeout(self.read_timeout_s, connect=self.connect_timeout_s)
+        self._http = connection_to(self.base, self.key, timeout, self.transport)
 
     def close(self) -> None:
         self._http.close()
@@ -98,7 +107,7 @@ class Purchases:
             reraise=True,
         )
         try:
-            status, document = retrying(self._once, encoded(purchase))
+            status, document = retrying(self._once, purchase)
         except Again as again:
             return Outcome(
                 merchant_order_id=order_id,
@@ -164,9 +173,17 @@ class Purchases:
                 STILL_THERE,
             )
 
-    def _once(self, body: bytes) -> tuple[int, object]:
+    def _once(self, purchase: Mapping[str, Any]) -> tuple[int, object]:
         self.sends += 1
-        return self._asked("POST", self.path, body)
+        signature = None
+        if self.storefront_key is not None:
+            signature = authorization(
+                self.storefront_key,
+                merchant=str(purchase["merchant_id"]),
+                customer=str(purchase["user"]["user_id"]),
+                at=datetime.now(UTC),
+            )
+        return self._asked("POST", self.path, encoded(purchase), signature)
 
     def _other_path(self, answer: httpx.Response) -> str | None:
         """The path with the other ending, where the host's answer leads to it.
@@ -181,27 +198,33 @@ class Purchases:
             is_led = origin(to) == origin(answer.url) and to.path == f"{PATH}/"
         return f"{PATH}/" if is_led else None
 
-    def _asked(self, method: str, path: str, body: bytes | None = None) -> tuple[int, object]:
+    def _asked(
+        self, method: str, path: str, body: bytes | None = None, signature: str | None = None
+    ) -> tuple[int, object]:
         """One request. Raises Again for whatever another try may mend."""
         if self.stop.is_set():
             raise stopped()
         # documented although the body is a form
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            answer = self._http.request(method, path, content=body, headers=headers)
+            request = self._http.build_request(method, path, content=body, headers=headers)
+            if signature is not None:
+                del request.headers["x-api-key"]
+                request.headers["authorization"] = signature
+            answer = self._http.send(request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise trouble(self.base, error) from None
         status = answer.status_code
         if method == "POST" and (other := self._other_path(answer)):
             self.path = other
-            return self._asked(method, other, body)
+            return self._asked(method, other, body, signature)
         if status in RETRIED:
             raise Again(f"Ordergroove answered {status}", status, retry_after(answer))
         refuse_strangers(method, path, status)
         try:
             return status, document_of(answer.content)
         except ValueError:
-            if status == HTTPStatus.OK and method == "POST":
+            if status in TAKEN and method == "POST":
                 raise Again("Ordergroove's answer was cut off", status) from None
             return status, None
 

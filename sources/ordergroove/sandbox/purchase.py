@@ -5,6 +5,8 @@ once; the result is pending for some questions; customers are matched by their i
 payments by customer. Card data is not looked at.
 """
 
+import base64
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ CREATE = re.compile(r"/subscription/create/?")
 RESULT = re.compile(r"/subscription/([^/]+)/response/?")
 CANCEL = re.compile(r"/subscriptions/([^/]+)/cancel/")
 PENDING = b'"The response is still pending."'
+STOREFRONT_KEY = b"sandbox-storefront-key"
 NEEDED_OF_USER = ("user_id", "first_name", "last_name", "email")
 
 
@@ -48,6 +51,27 @@ class Desk:
         if (found := CANCEL.fullmatch(ask.path)) and ask.method == "PATCH":
             return self.cancel(found[1])
         return None
+
+    def is_signed(self, ask: Ask) -> bool:
+        """Whether a purchase carries the storefront signature of its customer.
+
+        How old it is does not matter here: the sender's clock is another one than the world's.
+        """
+        try:
+            told = orjson.loads(ask.headers.get("authorization", ""))
+            customer, seconds, wish = told["sig_field"], told["ts"], wish_in(ask.body)
+            text = f"{customer}|{seconds}".encode()
+            right = base64.b64encode(hmac.digest(STOREFRONT_KEY, text, "sha256")).decode()
+            return bool(
+                CREATE.fullmatch(ask.path)
+                and told["public_id"] == self.world.shop.public_id
+                and type(seconds) is int
+                and wish is not None
+                and wish["user"]["user_id"] == customer
+                and hmac.compare_digest(told["sig"], right)
+            )
+        except (ValueError, KeyError, TypeError):
+            return False
 
     def create(self, ask: Ask) -> Answer:
         wish = wish_in(ask.body)
