@@ -3,21 +3,27 @@
 import json
 import math
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import psycopg2
 import pytest
 
 from sources.ordergroove.rows import schema_of
 from tests.benchmarks.contestants import CONTESTANTS, FLOOR, PRODUCT, STOCK, Contestant, new_file
 from tests.benchmarks.floor import ORDERS
+from tests.benchmarks.growth import places
 from tests.benchmarks.imports import names_in
 from tests.benchmarks.measures import Plan
+from tests.benchmarks.noise import Noise
 from tests.benchmarks.processes import run_python
 from tests.benchmarks.report import Result, as_json, markdown, typical
 from tests.benchmarks.servers import Server, serving
 from tests.benchmarks.webhooks import rates
+from tests.servers import lacking
 
 TABLES = {FLOOR: "main.orders", PRODUCT: "ordergroove.orders", STOCK: "stock.orders"}
 MANY = 230
@@ -140,3 +146,29 @@ def test_imports_are_read_from_the_interpreters_own_list() -> None:
         "import time:       114 |        114 |   dlt.common\n"
     )
     assert names_in(text) == ["dlt.common"]
+
+
+def test_what_a_session_made_the_server_do_is_counted(tmp_path: Path) -> None:
+    with places(tmp_path) as found:
+        if "postgres" not in found:
+            lacking("PostgreSQL")
+        place = found["postgres"]
+        before_s = place.server_cpu_s()
+        with closing(psycopg2.connect(place.address("busy"))) as session:
+            session.cursor().execute("select count(*) from generate_series(1, 3000000)")
+        until = time.monotonic() + 60
+        # the server notices a little later that the session has ended
+        while place.server_cpu_s() <= before_s and time.monotonic() < until:
+            time.sleep(0.05)
+
+        assert place.server_cpu_s() > before_s
+
+
+def test_noise_is_a_share_of_the_machine_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = Noise()
+    share = noise.share()
+    assert share is None or 0 <= share <= 1
+
+    monkeypatch.setattr("tests.benchmarks.noise.STAT", Path("/no/such/file"))
+    assert noise.share() is None
+    assert "not known" in noise.told()

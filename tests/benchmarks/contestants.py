@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.processes import Cost, run_python
@@ -26,11 +27,11 @@ class Contestant:
         return run_python(command, directory=file.parent, settings=server.settings)
 
 
-def product(*entities: str) -> Contestant:
-    """`ordergroove sync`, of all entities if none is named."""
+def product(*entities: str, destination: str = "") -> Contestant:
+    """`ordergroove sync`, of all entities if none is named; into DuckDB if nothing else is."""
 
     def command(_: Server, file: Path, __: str) -> list[str]:
-        where = ["--destination", f"duckdb:///{file}"]
+        where = ["--destination", destination or f"duckdb:///{file}"]
         # the rivals look for no deletions, and where nothing is to do another world is asked
         alone = ["--no-sweep"] if entities else []
         return ["-m", "pipelines.ordergroove", "sync", *entities, *where, *alone]
@@ -61,3 +62,14 @@ def new_file(directory: Path, name: str, like: Path | None = None) -> Path:
     if like:
         shutil.copyfile(like, file)
     return file
+
+
+def imports_of(contestant: Contestant, server: Server, file: Path) -> Callable[[], Cost]:
+    """A process that imports what the contestant's does, and nothing else."""
+    command = ["-X", "importtime", *contestant.command(server, file, "")]
+    told = run_python(command, directory=file.parent, settings=server.settings).complained
+    listed = file.with_name("imports.txt")
+    listed.write_text(told)
+    return partial(
+        run_python, ["-m", "tests.benchmarks.imports", str(listed)], directory=file.parent
+    )

@@ -22,9 +22,11 @@ from tests.benchmarks.contestants import (
     PRODUCT,
     STOCK,
     Contestant,
+    imports_of,
     new_file,
     product,
 )
+from tests.benchmarks.growth import growth, large
 from tests.benchmarks.processes import Cost, run_python
 from tests.benchmarks.report import Result, typical
 from tests.benchmarks.servers import ZONE, Server, serving
@@ -32,10 +34,8 @@ from tests.benchmarks.targets import targets
 from tests.benchmarks.webhooks import rates
 
 PAGE_DELAY_S = 0.05
-CHANGED_ROWS = 1_000
+MOST_WAITED_FOR = 40_000
 DELIVERIES = 2_000
-GROWTH = 10
-MOST_MB = 500.0
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -72,7 +72,8 @@ class Plan:
 
 def waiting(plan: Plan) -> Iterator[Result]:
     """Against the seconds for which the largest entity's pages, one after the other, are waited."""
-    with serving(plan.orders, delay_s=PAGE_DELAY_S) as server:
+    orders = min(plan.orders, MOST_WAITED_FOR)
+    with serving(orders, delay_s=PAGE_DELAY_S) as server:
         # every page is made once beforehand: only the delay is to be waited for
         fetch(plan, server, *ENTITIES)
         floors, costs = [], []
@@ -82,7 +83,7 @@ def waiting(plan: Plan) -> Iterator[Result]:
     floor = typical(floors, is_median=plan.is_median)
     took = plan.wall_s(costs)
     yield Result(
-        measure=f"waiting: {plan.orders:,} orders and all else, 50 ms a page",
+        measure=f"waiting: {orders:,} orders and all else, 50 ms a page",
         against=f"{floor:.2f} s: the orders' pages alone",
         product=f"{took:.2f} s = {took / floor:.3f} x",
         value=took - floor,
@@ -155,47 +156,6 @@ def row_costs(
         )
 
 
-def memory(what: str, costs: Sequence[Cost]) -> Result:
-    most = max(cost.peak_mb for cost in costs)
-    return Result(
-        measure=f"memory: first load of {what}",
-        against="-",
-        product=f"{most:.0f} MB at most",
-        value=most,
-        unit="MB",
-        bound=MOST_MB,
-    )
-
-
-def growth(plan: Plan) -> Iterator[Result]:
-    """A thousand changed rows into a table, against the same into one of a tenth of its size."""
-    few, many = plan.orders, plan.orders * GROWTH
-    runs: dict[str, Callable[[], Cost]] = {}
-    with serving(few) as small, serving(many) as large:
-        for orders, server in ((few, small), (many, large)):
-            full = new_file(plan.directory, f"grown/{orders}")
-            yield memory(f"{orders:,} orders", [product("orders").run(server, full)])
-            server.touch("orders", every=orders // CHANGED_ROWS)
-            runs[str(orders)] = partial(run_upon, plan, server, full)
-        runs["imports"] = imports_of(product("orders"), small, full)
-        costs = plan.take_turns(runs)
-    floor, took = (
-        plan.cpu_s(costs[str(orders)]) - plan.cpu_s(costs["imports"]) for orders in (few, many)
-    )
-    yield Result(
-        measure=f"growth: {CHANGED_ROWS:,} changed rows into {many:,}, CPU beyond imports",
-        against=f"{floor:.2f} s into {few:,}",
-        product=f"{took:.2f} s",
-        value=took / floor,
-        unit="x",
-        bound=1.3,
-    )
-
-
-def run_upon(plan: Plan, server: Server, full: Path) -> Cost:
-    return product("orders").run(server, new_file(plan.directory, "upon", full))
-
-
 def start(plan: Plan) -> Iterator[Result]:
     """What is paid before the first row: `--help`, and a sync of all entities without news."""
     command = ["-m", "pipelines.ordergroove", "--help"]
@@ -221,17 +181,6 @@ def start(plan: Plan) -> Iterator[Result]:
             unit="s",
             bound=bound,
         )
-
-
-def imports_of(contestant: Contestant, server: Server, file: Path) -> Callable[[], Cost]:
-    """A process that imports what the contestant's does, and nothing else."""
-    command = ["-X", "importtime", *contestant.command(server, file, "")]
-    told = run_python(command, directory=file.parent, settings=server.settings).complained
-    listed = file.with_name("imports.txt")
-    listed.write_text(told)
-    return partial(
-        run_python, ["-m", "tests.benchmarks.imports", str(listed)], directory=file.parent
-    )
 
 
 def webhooks(plan: Plan) -> Iterator[Result]:
@@ -261,3 +210,5 @@ SECTIONS: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "webhooks": webhooks,
     "targets": targets,
 }
+ON_REQUEST: Mapping[str, Callable[[Plan], Iterator[Result]]] = {"large": large}
+"""Sections that take half an hour."""

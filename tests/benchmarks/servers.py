@@ -34,14 +34,15 @@ class Server:
 
 
 @contextmanager
-def serving(orders: int, *, delay_s: float = 0.0) -> Iterator[Server]:
-    """A server with so many orders, which keeps each page that it made once.
+def serving(orders: int, *, delay_s: float = 0.0, keeps_pages: bool = True) -> Iterator[Server]:
+    """A server with so many orders, which keeps each page that it made once if it is to.
 
     `delay_s` is what every answer takes. Ready when the block begins.
     """
     command = [sys.executable, "-m", "sources.ordergroove.sandbox", "--zone", ZONE]
     # an order and its item are about 1.2 kB of JSON
-    command += ["--bulk-orders", str(orders), "--cache-mb", str(100 + orders // 500)]
+    cache_mb = 100 + orders // 500 if keeps_pages else 0
+    command += ["--bulk-orders", str(orders), "--cache-mb", str(cache_mb)]
     command += ["--delay", str(delay_s)]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
