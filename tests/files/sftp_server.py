@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,9 @@ class Server:
     opened: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     """What somebody wrote, renamed or deleted."""
+
+    is_asking: bool = False
+    """Whether it asks for the password as if by hand, and in no other way."""
 
     on_read: Callable[[Path], None] = lambda path: None
     """Called before a piece of a file is sent; a ConnectionError loses the connection."""
@@ -83,7 +86,18 @@ def doors_of(server: Server) -> type[asyncssh.SSHServer]:
             return True
 
         def password_auth_supported(self) -> bool:
-            return True
+            return not server.is_asking
+
+        def kbdint_auth_supported(self) -> bool:
+            return server.is_asking
+
+        def get_kbdint_challenge(
+            self, username: str, lang: str, submethods: str
+        ) -> tuple[str, str, str, list[tuple[str, bool]]]:
+            return "", "", "", [("Password:", False)]
+
+        def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+            return (username, *responses) == (USER, PASSWORD)
 
         def validate_password(self, username: str, password: str) -> bool:
             return (username, password) == (USER, PASSWORD)

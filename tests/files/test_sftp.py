@@ -123,6 +123,12 @@ def test_a_key_opens_the_server_as_well(
     assert loaded(stage, server, sftp_password="", **login).files == 1
 
 
+def test_a_server_that_asks_for_the_password_gets_it(stage: Stage, server: Server) -> None:
+    server.is_asking = True
+    drop(server, FIRST, 1)
+    assert loaded(stage, server).files == 1
+
+
 def test_a_host_that_the_file_knows_is_trusted(
     stage: Stage, server: Server, tmp_path: Path
 ) -> None:
