@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -26,6 +27,7 @@ from pipelines.ordergroove.sql_layer.views import apply as apply_views
 from pipelines.ordergroove.sync import sync
 from pipelines.ordergroove.warehouse import opened, scratch_in
 from sources.ordergroove.entities import ENTITIES
+from sources.ordergroove.errors import ConfigError
 from sources.ordergroove.sandbox import Sandbox, World, serve
 
 NOW = dt.datetime(2026, 6, 10, 18, tzinfo=dt.UTC)
@@ -130,6 +132,33 @@ def test_the_demo_ends_with_a_page_to_look_at(
     page = (tmp_path / "small.html").read_text("utf-8")
     assert "subscribers now" in page
     assert "does not have" not in page
+    # and once more, in the place of the first
+    again = CliRunner().invoke(cli, ["demo", "--customers", "3", "--into", "small.duckdb"])
+    assert again.exit_code == 0, again.output
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        None,
+        "create table mine as select 1 as one",
+        "create schema ordergroove; create table ordergroove.customers as select 'me' as merchant",
+    ],
+)
+def test_a_demo_takes_the_place_of_nobodys_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "mine.duckdb"
+    if statement is None:
+        file.write_text("not a database")
+    else:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(statement)
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match="no demo has made it"):
+        cli.main(["demo", "--customers", "3", "--into", "mine.duckdb"], standalone_mode=False)
+    assert file.read_bytes() == before
 
 
 def test_a_demo_without_the_charting_library_says_how_to_get_it(

@@ -1,5 +1,6 @@
 """The end of `ordergroove demo`: three questions with SQL and answers, and the report."""
 
+from collections.abc import Set
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,7 @@ from pipelines.ordergroove.grid import grid
 from pipelines.ordergroove.report_page.writer import write_report
 from pipelines.ordergroove.settings import Settings, load
 from pipelines.ordergroove.settings_table import ROWS
-from pipelines.ordergroove.warehouse import Warehouse
+from pipelines.ordergroove.warehouse import Warehouse, opened
 from sources.ordergroove.errors import ConfigError
 
 QUESTIONS = ("subscribers", "revenue_by_month", "churn_by_month")
@@ -31,6 +32,35 @@ def settings_for(url: str, file: Path) -> Settings:
     given = {row.variable: row.default for row in ROWS if row.default}
     given |= {"ORDERGROOVE_BASE_URL": url, "ORDERGROOVE_API_KEY": "sandbox-key"}
     return load({"destination": f"duckdb:///{file}"}, given, Path.cwd(), Path.home())
+
+
+def make_room(settings: Settings, file: Path, merchants: Set[str]) -> None:
+    """Removes the file of an earlier demo, known by its made-up `merchants`.
+
+    Raises ConfigError for any other file: nobody's own warehouse makes room for a demo.
+    """
+    if not file.exists():
+        return
+    if not is_of_a_demo(settings, merchants):
+        raise ConfigError(
+            what=f"{file} is there already, and no demo has made it.",
+            do="Name another file with --into.",
+            state="It was left as it is.",
+        )
+    file.unlink()
+
+
+def is_of_a_demo(settings: Settings, merchants: Set[str]) -> bool:
+    """Whether the file holds these merchants' customers only, or nothing yet."""
+    try:
+        with opened(settings, read_only=True) as warehouse:
+            if not warehouse.has_table("customers"):
+                return warehouse.rows("select 1 from information_schema.tables limit 1") == []
+            customers = warehouse.table("customers")
+            found = warehouse.rows(f"select distinct merchant from {customers}")
+    except ConfigError:
+        return False
+    return {merchant for (merchant,) in found} <= merchants
 
 
 def answers(warehouse: Warehouse) -> str:

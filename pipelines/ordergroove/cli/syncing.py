@@ -100,8 +100,10 @@ def check(as_json: bool, **flags: Any) -> None:
 
 
 @click.command()
-@click.option("--customers", default=600, show_default=True, help="Size of the made-up merchant.")
+@click.option("--customers", default=600, show_default=True, type=click.IntRange(min=1),
+              help="Size of the made-up merchant.")  # fmt: skip
 @click.option("--into", default="demo.duckdb", show_default=True, metavar="FILE",
+              type=click.Path(dir_okay=False),
               help="The DuckDB file; made anew each time.")  # fmt: skip
 @click.pass_obj
 def demo(debug: bool, /, customers: int, into: str) -> None:
@@ -112,7 +114,7 @@ def demo(debug: bool, /, customers: int, into: str) -> None:
       ordergroove demo --customers 3000 --into big-demo.duckdb
     """
     from pipelines.ordergroove.daily import daily_run
-    from pipelines.ordergroove.demo import answers, picture, settings_for
+    from pipelines.ordergroove.demo import answers, make_room, picture, settings_for
     from pipelines.ordergroove.preflight import Ask
     from pipelines.ordergroove.report import summary
     from pipelines.ordergroove.warehouse import opened
@@ -120,10 +122,10 @@ def demo(debug: bool, /, customers: int, into: str) -> None:
 
     file = Path(into)
     say(f"Making up a merchant with {customers:,} customers and two years of orders ...")
-    sandbox = Sandbox(World(customers=customers, zone="America/New_York"))
-    file.unlink(missing_ok=True)
-    with serve(sandbox) as server:
+    world = World(customers=customers, zone="America/New_York")
+    with serve(Sandbox(world)) as server:
         settings = settings_for(server.url, file)
+        make_room(settings, file, {row.record["merchant"] for row in world.rows("customers")})
         say(f"Syncing it from {server.url} into {file} ...\n")
         run = daily_run(settings, settings.entities, Ask(), debug=debug)
     say(summary(run))
@@ -138,12 +140,15 @@ def demo(debug: bool, /, customers: int, into: str) -> None:
 
 
 @click.command()
-@click.option("--port", default=8400, show_default=True, help="0 takes a free one.")
-@click.option("--customers", default=500, show_default=True, help="Size of the made-up merchant.")
+@click.option("--port", default=8400, show_default=True, type=click.IntRange(0, 65535),
+              help="0 takes a free one.")  # fmt: skip
+@click.option("--customers", default=500, show_default=True, type=click.IntRange(min=1),
+              help="Size of the made-up merchant.")  # fmt: skip
 @click.option("--seed", default=7, show_default=True, help="Another number, another merchant.")
 @click.option("--zone", default=BY_NAME["timezone"].default, show_default=True, metavar="ZONE",
               help="The clock of its time stamps.")  # fmt: skip
-@click.option("--delay", default=0.0, show_default=True, help="Seconds that every answer takes.")
+@click.option("--delay", default=0.0, show_default=True, type=click.FloatRange(min=0),
+              help="Seconds that every answer takes.")  # fmt: skip
 @click.option("--webhooks", metavar="URL", help="Send what happens to this address, as webhooks.")
 def sandbox(webhooks: str | None, **given: Any) -> None:
     """An Ordergroove API on this machine, with a made-up merchant, for trying things out.
