@@ -189,8 +189,11 @@ def test_trouble_between_reading_and_proof_postpones_a_deletion_and_loses_none(
             made.connect(inbox)
         for _ in range(ROUNDS // 4):
             made.goes_on(8)
-            made.sync_in_trouble()
-            made.assert_none_wrongly()
+            # after the first one no window shows any more what it had to leave open
+            for _ in range(made.rng.randint(1, 3)):
+                made.sync_in_trouble()
+                made.assert_none_wrongly()
+                made.world.advance(hours=made.rng.choice((0, 5)))
             if made.rng.random() < 0.3:
                 made.goes_on(3)
             assert made.sync() == 0
