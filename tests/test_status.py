@@ -250,6 +250,15 @@ def test_a_backfill_that_is_not_finished_is_shown_with_what_is_left(
     assert as_json(status)["entities"][0]["backfill"] is None
 
 
+def test_eighty_characters_are_enough_for_an_entity_a_line(status: Status) -> None:
+    wide, narrow = (as_text(status, ZONE, width).split("Last runs")[0] for width in (120, 80))
+    assert "its rows" in wide
+    assert "its rows" not in narrow
+    named = [line.split()[0] for line in narrow.splitlines()[4:] if line]
+    assert named[: len(status.entities)] == [made.entity.name for made in status.entities]
+    assert max(map(len, narrow.splitlines()[2 : 4 + len(status.entities)])) <= 80
+
+
 def test_too_old_names_what_was_not_read_within_the_limit(status: Status) -> None:
     assert too_old(status, timedelta(hours=26)) == ["orders", "items"]
     assert too_old(status, timedelta(days=3)) == ["items"]

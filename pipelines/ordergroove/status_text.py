@@ -7,7 +7,7 @@ from typing import Any
 from pendulum import DateTime
 
 from pipelines.ordergroove.coverage import Stretch
-from pipelines.ordergroove.grid import grid
+from pipelines.ordergroove.grid import grid, natural_width
 from pipelines.ordergroove.report import iso
 from pipelines.ordergroove.status import EntityStatus, RunStatus, Status, Writer
 from pipelines.ordergroove.webhooks import waiting
@@ -20,12 +20,7 @@ RUN_HEADS = ("started", "took", "command", "rows", "deleted", "entities")
 
 def as_text(status: Status, zone: str, width: int) -> str:
     """The entities, what is odd about them, and the last runs; times by the clock of `zone`."""
-    entities = grid(
-        ENTITY_HEADS,
-        [entity_row(made, zone) for made in status.entities],
-        right={2, 4, 5, 6},
-        width=width,
-    )
+    entities = entity_grid([entity_row(made, zone) for made in status.entities], width)
     runs = grid(
         RUN_HEADS, [run_row(run, zone) for run in status.runs], right={1, 3, 4}, width=width
     )
@@ -51,6 +46,15 @@ def writer_shown(writer: Writer, zone: str) -> str:
         f"A {writer.command} of process {writer.pid} is running since"
         f" {shown(writer.since, zone)}; this is as of {as_of}."
     )
+
+
+def entity_grid(rows: list[list[str]], width: int) -> str:
+    """The entities side by side; what the last run read gives way where that is too wide."""
+    if natural_width(ENTITY_HEADS, rows, most=width) <= width:
+        return grid(ENTITY_HEADS, rows, right={2, 4, 5, 6}, width=width)
+    kept = [at for at, head in enumerate(ENTITY_HEADS) if head != "its rows"]
+    fewer = [[row[at] for at in kept] for row in rows]
+    return grid([ENTITY_HEADS[at] for at in kept], fewer, right={2, 4, 5}, width=width)
 
 
 def entity_row(made: EntityStatus, zone: str) -> list[str]:
