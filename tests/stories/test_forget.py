@@ -5,15 +5,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 
+from pipelines.ordergroove.files.found import found_here
+from pipelines.ordergroove.files.load import load
 from pipelines.ordergroove.preflight import Ask
 from pipelines.ordergroove.privacy.forget import forget
-from pipelines.ordergroove.warehouse import opened
+from pipelines.ordergroove.purchasing.purchases import write_down
+from pipelines.ordergroove.warehouse import opened, scratch_in
 from pipelines.ordergroove.webhooks.inbox import opened_inbox
 from pipelines.ordergroove.webhooks.replay import replay
 from sources.ordergroove.errors import ConfigError
+from sources.ordergroove.purchase.outcome import Outcome, State
 from sources.ordergroove.sandbox import Rules, Sandbox, World
+from tests.graphql_api.enriching import synced_and_enriched
 from tests.stories.post import delivery
 from tests.stories.stage import Stage, staged
 
@@ -111,6 +117,68 @@ def test_a_forgotten_customer_is_nowhere_and_stays_so(stage: Stage) -> None:
     assert answer(stage, "select count(_deleted_at) from {}", "customers") == [(0,)]
     # the stamp of the change is no personal data
     assert answer(stage, "select count(*) from {}", "customers_history") == [(versions + 1,)]
+
+
+HEADS = {
+    "orders": "merchant_user_id,ordergroove_order_id,email_address,coupon_note",
+    "crm_subscription": "og_subscription_id,customer_email,customer_id,sku",
+}
+
+
+def daily_files(stage: Stage, day: int, customer: str, subscription: str) -> None:
+    """Reports of one day that speak of the customer and of another one, and a row too wide."""
+    place = stage.directory / "outgoing"
+    place.mkdir(exist_ok=True)
+    rows = {
+        "orders": [f"{customer},1,{EMAIL},for Emma", "other,2,o@x.test,-", f"{customer},3,a,b,c,d"],
+        "crm_subscription": [f"{subscription},{EMAIL},e1,S-1", "unknown,o@x.test,o1,S-2"],
+    }
+    for report, lines in rows.items():
+        file = place / f"shop_{report}_0{day}172025063000.csv"
+        file.write_text("\n".join([HEADS[report], *lines, ""]), "utf-8")
+    settings = stage.settings()
+    with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
+        pipeline = warehouse.pipeline(scratch)
+        told = load(found_here(place), warehouse, pipeline, now=pendulum.now("UTC"))
+    assert (told.files, told.rows, told.rejected, told.refused) == (2, 4, 1, [])
+
+
+def test_daily_files_graphql_and_purchases_forget_as_well(stage: Stage) -> None:
+    customer = person(stage)
+    mine = [row.record for row in stage.world.rows("subscriptions")
+            if row.record["customer"] == customer]  # fmt: skip
+    subscription = str(mine[0]["public_id"])
+    stage.world.cancel_subscription(subscription, (1, "because Emma moved"))
+    synced_and_enriched(stage)
+    daily_files(stage, 1, customer, subscription)
+    bought = Outcome(
+        merchant_order_id="m1", state=State.CREATED, customer=customer, errors=(EMAIL,)
+    )
+    now = pendulum.now("UTC")
+    write_down(stage.settings(), bought, lines=1, sent_at=now, now=now)
+    before = everything(stage)
+    assert all(text in before for text in ("because Emma moved", "for Emma", "'e1'", EMAIL))
+
+    erased = forget(stage.settings(), customer)
+
+    names = ("sftp_orders", "sftp_crm_subscription", "sftp_rejected_rows", "purchase_requests",
+             "subscription_cancel_reasons")  # fmt: skip
+    assert [erased.counts[name] for name in names] == [1] * 5
+    gone = (f"'{customer}'", f'"{customer}"', EMAIL, "Emma", "'e1'")
+    assert not [text for text in gone if text in everything(stage)]
+    assert "o@x.test" in everything(stage)
+    assert answer(stage, "select count(*) from {}", "sftp_orders") == [(2,)]
+    again = forget(stage.settings(), customer)
+    assert again.is_nothing
+
+    stage.world.advance(hours=5)
+    stage.world.reactivate(subscription)
+    stage.world.cancel_subscription(subscription, (1, "because Emma moved once more"))
+    assert synced_and_enriched(stage).records > 0
+    daily_files(stage, 2, customer, subscription)
+    assert not [text for text in gone if text in everything(stage)]
+    rows = answer(stage, "select reason from {}", "subscription_cancel_reasons")
+    assert (None,) in rows
 
 
 def test_what_ordergroove_has_redacted_is_not_reported(local: Stage) -> None:

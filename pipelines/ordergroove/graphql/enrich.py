@@ -21,6 +21,7 @@ from pipelines.ordergroove.graphql.errands import Errand, errands_for
 from pipelines.ordergroove.graphql.reading import Reader, queries_of
 from pipelines.ordergroove.graphql.rows import Read, child_resource, ledger_resource, tables_of
 from pipelines.ordergroove.loading import file_format_for, reason_of
+from pipelines.ordergroove.privacy.beside import Veil, veil_of
 from pipelines.ordergroove.report import so_many
 from pipelines.ordergroove.run import Run
 from pipelines.ordergroove.settings import Settings
@@ -126,7 +127,7 @@ def enrich(
     errands = errands_for(due, prices, partial(count_listed, warehouse))
     with closing(client):
         try:
-            read_and_load(made, reader, pipeline, errands, run_id)
+            read_and_load(made, reader, pipeline, veil_of(warehouse), errands, run_id)
         except Stopped:
             log.info("graphql: stopped by a signal")
         except OrdergrooveError as error:
@@ -140,7 +141,12 @@ def enrich(
 
 
 def read_and_load(
-    made: Enriched, reader: Reader, pipeline: "Pipeline", errands: list[Errand], run_id: str
+    made: Enriched,
+    reader: Reader,
+    pipeline: "Pipeline",
+    veil: Veil,
+    errands: list[Errand],
+    run_id: str,
 ) -> None:
     """Reads errand after errand and loads what they bring, package by package."""
     package: list[Read] = []
@@ -149,20 +155,20 @@ def read_and_load(
             for read in reader.read(errand):
                 package.append(read)
                 if len(package) == A_PACKAGE:
-                    made.records += load_reads(pipeline, package, run_id)
+                    made.records += load_reads(pipeline, veil, package, run_id)
                     package = []
     finally:
         # what was read before an error is worth keeping
         if package:
-            made.records += load_reads(pipeline, package, run_id)
+            made.records += load_reads(pipeline, veil, package, run_id)
 
 
-def load_reads(pipeline: "Pipeline", reads: list[Read], run_id: str) -> int:
+def load_reads(pipeline: "Pipeline", veil: Veil, reads: list[Read], run_id: str) -> int:
     """Loads the rows, then that they were read: killed between, they are read again.
 
-    Returns how many records were loaded.
+    What is personal of those who were forgotten is left out. Returns how many records were loaded.
     """
-    tables = tables_of(reads)
+    tables = {name: veil.columns(name, rows) for name, rows in tables_of(reads).items()}
     load(pipeline, [child_resource(name, rows) for name, rows in tables.items()])
     rows = [
         {

@@ -11,6 +11,8 @@ from typing import Any
 
 import pendulum
 
+from pipelines.ordergroove.deletions.candidates import KEYS_A_QUERY, batched
+from pipelines.ordergroove.privacy.beside import Beside, tables_beside, words_in
 from pipelines.ordergroove.privacy.forgotten import (
     FORGOTTEN,
     ID,
@@ -30,7 +32,8 @@ from pipelines.ordergroove.targets.engine import Step
 from pipelines.ordergroove.targets.lake import Lake
 from pipelines.ordergroove.versions.history import history_of
 from pipelines.ordergroove.warehouse import Warehouse, file_of, opened, published
-from pipelines.ordergroove.webhooks.draining import BODIES_AT_ONCE, EVENTS, exists, readable
+from pipelines.ordergroove.webhooks.draining import BODIES_AT_ONCE, EVENTS, readable
+from pipelines.ordergroove.webhooks.values import exists
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import ConfigError
 from sources.ordergroove.model import Entity
@@ -91,7 +94,8 @@ class Erasure:
         self.name = Forgotten(salt=salt).hashed(customer)
         self.is_known = self.name in known.people
         self.salt = salt
-        self.objects = {*self.objects_of()}
+        self.owned = self.objects_of()
+        self.objects = {key for keys in self.owned.values() for key in keys}
 
     def record(self) -> Iterator[Step]:
         """That somebody was forgotten, and when."""
@@ -112,6 +116,9 @@ class Erasure:
             for table in (entity.name, history_of(entity)):
                 if table in self.there and owner_of(entity):
                     yield from self.of_rows(entity, table, erased)
+        for beside in tables_beside():
+            if beside.table in self.there:
+                yield from self.of_beside(beside, erased)
 
     def of_rows(self, entity: Entity, table: str, erased: Erased) -> Iterator[Step]:
         owner, place = owner_of(entity), self.warehouse.table(table)
@@ -133,6 +140,42 @@ class Erasure:
                 [self.name, table, self.customer],
             )
         yield f'update {place} set "{owner}" = ?{empty} {where}', [self.name, self.customer]
+
+    def of_beside(self, beside: Beside, erased: Erased) -> Iterator[Step]:
+        """Rows that name the customer, or an object of the customer's."""
+        erased.counts[beside.table] = 0
+        if beside.owner:
+            yield from self.emptied(beside, beside.owner, [self.customer], erased)
+        for column, entity in beside.links.items():
+            for keys in batched(((key,) for key in self.owned.get(entity, ())), KEYS_A_QUERY):
+                yield from self.emptied(beside, column, [key for (key,) in keys], erased)
+        for column in beside.texts:
+            table = self.warehouse.table(beside.table)
+            found = self.warehouse.rows(
+                f'select distinct "{column}" from {table} where "{column}" is not null'
+            )
+            texts = [text for (text,) in found if words_in(text) & {self.customer, *self.objects}]
+            yield from self.emptied(beside, column, texts, erased)
+
+    def emptied(
+        self, beside: Beside, column: str, values: Sequence[Any], erased: Erased
+    ) -> Iterator[Step]:
+        """Empties the rows that have one of the values and something left to empty."""
+        table, marks = self.warehouse.table(beside.table), ", ".join("?" for _ in values)
+        left = [f'"{name}" is not null' for name in beside.emptied]
+        sets, given = [f'"{name}" = null' for name in beside.emptied], []
+        if beside.owner:
+            left.append(f'"{beside.owner}" is null or "{beside.owner}" <> ?')
+            sets.append(f'"{beside.owner}" = ?')
+            given.append(self.name)
+        where = f'where "{column}" in ({marks}) and ({" or ".join(left)})'
+        if not values:
+            return
+        parameters = [*values, *given]
+        ((count,),) = self.warehouse.rows(f"select count(*) from {table} {where}", parameters)
+        erased.counts[beside.table] += count
+        if count:
+            yield f"update {table} set {', '.join(sets)} {where}", [*given, *parameters]
 
     def of_rejected(self, erased: Erased) -> Iterator[Step]:
         table = self.warehouse.table("rejected_records")
@@ -166,21 +209,19 @@ class Erasure:
     def is_theirs(self, event: Mapping[str, Any]) -> bool:
         return event["object_key"] in self.objects or self.customer in people_in(event)
 
-    def objects_of(self) -> Iterator[str]:
-        """The keys of everything that belongs to the customer, and of its parts."""
-        wholes: dict[str, list[str]] = {}
+    def objects_of(self) -> dict[str, list[str]]:
+        """The keys of everything that belongs to the customer, and of its parts, by entity."""
+        found: dict[str, list[str]] = {}
         for entity in sorted(ENTITIES.values(), key=lambda made: made.whole is not None):
             owner, within = owner_of(entity), entity.vanishing and entity.vanishing.within
-            keys: list[str] = []
             if entity.name not in self.there or len(entity.key) > 1:
                 continue
             if owner:
                 # what was forgotten before goes by the other name
-                keys = self.keys(entity, owner, [self.customer, self.name])
-            elif within and entity.whole in wholes:
-                keys = self.keys(entity, within, wholes[entity.whole])
-            wholes[entity.name] = keys
-            yield from keys
+                found[entity.name] = self.keys(entity, owner, [self.customer, self.name])
+            elif within and entity.whole in found:
+                found[entity.name] = self.keys(entity, within, found[entity.whole])
+        return found
 
     def keys(self, entity: Entity, column: str, values: Sequence[str]) -> list[str]:
         if not values:

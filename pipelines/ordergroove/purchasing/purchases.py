@@ -33,6 +33,12 @@ SCHEMA = pa.schema(
         ("errors", pa.string()),
     ]
 )
+REFERENCES = {"customer": "customers.merchant_user_id"}
+"""Columns that name something else in the warehouse, as `table.column`."""
+
+PERSONAL = ("errors",)
+"""Columns that may hold something about a person: the server's own words on what was sent."""
+
 JSON = {"data_type": "json"}
 
 

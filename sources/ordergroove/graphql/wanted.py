@@ -39,10 +39,18 @@ class Wanted:
     above: tuple[tuple[str, str], ...] = ()
     """Column of text, path from the root: what identifies the objects on the way to `at`."""
 
+    personal: tuple[str, ...] = ()
+    """Columns that may hold something about a person."""
+
     def __post_init__(self) -> None:
         for path in self.paths():
             if 1 + len([step for step in path if not step.startswith("on ")]) > MOST_DEPTH:
                 raise ValueError(f"{self.table}: {'.'.join(path)} lies too deep")
+
+    @property
+    def references(self) -> str:
+        """What the column `parent` names: `table.column`."""
+        return f"{self.root}s.public_id"
 
     def paths(self) -> Iterator[tuple[str, ...]]:
         """The leaves to ask for, from the root's object down."""
@@ -124,6 +132,8 @@ WANTED = (
         parent="subscription",
         at="cancelReasonCode",
         fields=(("code", "code", WHOLE), ("reason", "reason", TEXT)),
+        # customers may write in their own words
+        personal=("reason",),
     ),
     Wanted(
         table="subscription_prepaid_contexts",
