@@ -6,41 +6,12 @@ prepaid deliveries and two currencies.
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from pipelines.ordergroove.sql_layer.database import InWarehouse
 from pipelines.ordergroove.sql_layer.views import check
-from tests.marts.oracle import ZERO, Oracle, day, month_of
-from tests.marts.shops import lived, warehouse_of
-
-SEEDS = (3, 11, 29)
-
-
-class Shop:
-    def __init__(self, database: InWarehouse, oracle: Oracle) -> None:
-        self.database = database
-        self.oracle = oracle
-
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        session = self.database.warehouse.connection.cursor()
-        return list(session.execute(f"use {self.database.dataset}; {sql}").fetchall())
-
-
-@pytest.fixture(scope="module", params=SEEDS)
-def shop(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
-    witness = lived(request.param)
-    directory: Path = tmp_path_factory.mktemp("shop")
-    with ExitStack() as stack:
-        database = stack.enter_context(warehouse_of(witness.world, directory, witness.events()))
-        yield Shop(database, Oracle(witness.world, witness))
+from tests.marts.conftest import Shop
+from tests.marts.oracle import ZERO, day, month_of
 
 
 def test_the_life_has_in_it_what_is_to_be_counted(shop: Shop) -> None:
