@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.ordergroove.graphql.enrich import Enriched, enrich
+from pipelines.ordergroove.graphql.enrich import Enriched
 from pipelines.ordergroove.graphql.rows import Read, rows_of
-from pipelines.ordergroove.warehouse import opened, scratch_in
 from sources.ordergroove.errors import KeyRefused
-from sources.ordergroove.graphql.client import GraphQL
 from sources.ordergroove.graphql.wanted import TABLES, WANTED
 from sources.ordergroove.sandbox import Fault, Rules, Sandbox, World
-from tests.stories.stage import KEY, Stage, staged
+from tests.graphql_api.enriching import synced_and_enriched
+from tests.stories.stage import Stage, staged
 
 NOW = datetime(2026, 6, 2, 15, tzinfo=UTC)
 NAMES = ("customers", "subscriptions", "orders", "items", "products", "one_time_incentives")
@@ -33,20 +32,7 @@ def small() -> World:
 
 
 def synced(stage: Stage, *, queries: int = 500, fails: bool = False) -> Enriched:
-    """A sync of everything and the enrichment after it."""
-    run = stage.sync(*NAMES)
-    assert run.exit_code() == 0
-    settings = replace(stage.settings(retry_limit="0.2s"), graphql_queries=queries)
-    with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
-        client = GraphQL(base_url=stage.url, key=KEY, retry_limit_s=0.2, queries_a_second=900)
-        made = enrich(
-            settings,
-            warehouse,
-            scratch,
-            run_id=run.run_id,
-            started_at=run.started_at,
-            client=client,
-        )
+    made = synced_and_enriched(stage, *NAMES, queries=queries)
     assert (made.error is not None) == fails
     return made
 

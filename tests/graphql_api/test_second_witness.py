@@ -13,13 +13,15 @@ import pendulum
 import pytest
 from graphql import GraphQLObjectType, get_named_type, parse, validate
 
+from pipelines.ordergroove.privacy.forget import forget
 from pipelines.ordergroove.reconciling import testimony
+from pipelines.ordergroove.reconciling.agreeing import is_same
 from pipelines.ordergroove.reconciling.comparing import Comparison
 from pipelines.ordergroove.reconciling.reconcile import exit_code_of, reconcile
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import ConfigError
 from sources.ordergroove.graphql.queries import list_queries_for, queries_for
-from sources.ordergroove.graphql.shared import ONE_SIDED, ROOTS, camel, shared_of
+from sources.ordergroove.graphql.shared import ONE_SIDED, ROOTS, Shared, camel, shared_of
 from sources.ordergroove.sandbox import Fault, Key, Rules, Sandbox, World
 from tests.graphql_api.generated import schema
 from tests.stories.stage import Stage, assert_true, staged
@@ -357,3 +359,66 @@ def test_every_field_that_both_apis_show_is_compared(name: str) -> None:
             assert paths[column.name][0] in fields.fields
         elif column.name != "external_id":
             assert is_object, column.name
+
+
+def shared(name: str, column: str) -> Shared:
+    return next(s for s in shared_of(name) if s.column.name == column)
+
+
+@pytest.mark.parametrize(
+    ("column", "held", "told", "is_so"),
+    [
+        # whatever spelling another server may have
+        ("updated", "2026-06-01 11:00:00", "2026-06-01T10:00:00.123456-05:00", True),
+        ("updated", "2026-06-01 11:00:00", "2026-06-01T15:00:00Z", True),
+        ("updated", "2026-06-01 11:00:01", "2026-06-01T15:00:00Z", False),
+        ("updated", "2026-06-01 11:00:00", "soon", False),
+        ("updated", None, None, True),
+        ("updated", None, "2026-06-01T15:00:00Z", False),
+        ("place", "2026-06-01 00:00:00", "2026-06-01T00:00:00-05:00", True),
+        ("place", "2026-06-01 00:00:00", "2026-05-31T23:00:00-05:00", True),
+        ("place", "2026-06-01 00:00:00", "2026-06-01", True),
+        ("place", "2026-06-01 00:00:00", "2026-06-02T00:00:00-05:00", False),
+        ("total", "12.5000", 12.5, True),
+        ("total", "12.5000", "12.50", True),
+        ("total", "12.5000", "12.51", False),
+        ("total", "12.5000", "undefined", False),
+        ("status", 5, 5, True),
+        ("status", 5, "5", True),
+        ("status", 5, 1, False),
+        ("locked", 1, True, True),
+        ("locked", 0, True, False),
+        ("rejected_message", None, "", True),
+        ("rejected_message", "x", None, False),
+        ("extra_data", '{"a": 1}', '{"a":1}', True),
+        ("extra_data", '"{\\"a\\": 1}"', '{"a":1}', True),
+        ("extra_data", None, "{}", True),
+        ("extra_data", "no json", "no json", True),
+        ("extra_data", '{"a": 1}', '{"a":2}', False),
+    ],
+)
+def test_values_are_compared_by_what_they_mean(
+    column: str, held: Any, told: Any, is_so: bool
+) -> None:
+    assert is_same(shared("orders", column), held, told, EASTERN) is is_so
+
+
+@pytest.mark.parametrize(
+    ("held", "told", "is_so"), [("4", 4, True), ("4|", 4, True), ("4|no need", 5, False)]
+)
+def test_a_cancel_reason_is_compared_by_its_code(held: str, told: int, is_so: bool) -> None:
+    one = shared("subscriptions", "cancel_reason_code")
+    assert is_same(one, held, told, EASTERN) is is_so
+
+
+def test_who_was_forgotten_is_no_difference(tmp_path: Path) -> None:
+    with synced(tmp_path, world=small()) as stage:
+        customer = stage.world.rows("orders")[0].record["customer"]
+        settings = stage.settings(inbox="none")
+        forget(settings, customer)
+        found = heard(stage)
+        tamper(stage, "update orders set total = total + 1")
+        changed = heard(stage, "orders")["orders"]
+
+    assert [counts(made) for made in found.values()] == [(0, 0, 0), (0, 0, 0)]
+    assert len(changed.stale) == changed.read > 0
