@@ -31,15 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS = 100_000
-MOST_BYTES = 64 * 2**20
 FIRST_CHUNK_S = 1.0
 LOOK_EVERY_S = 0.2
-
-
-def new_queue() -> Deliveries:
-    """Between the reading threads and the loader: it holds as much as a chunk."""
-    return Deliveries(most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
 
 
 class Loader:
@@ -123,7 +116,7 @@ class Loader:
         chunk = Chunk()
         seconds = min(FIRST_CHUNK_S, self.chunk_seconds) if self.is_first else self.chunk_seconds
         until = time.monotonic() + seconds
-        while chunk.rows < MOST_ROWS and chunk.bytes < MOST_BYTES and not self.state.is_read:
+        while not self.is_full(chunk) and not self.state.is_read:
             left = until - time.monotonic()
             is_due = self.client.stop.is_set() or (left <= 0 and self.may_commit(chunk))
             delivery = self.queue.get(0.0 if is_due else min(LOOK_EVERY_S, max(0.01, left)))
@@ -133,6 +126,9 @@ class Loader:
                 break
             self.on_change(self.state)
         return chunk
+
+    def is_full(self, chunk: Chunk) -> bool:
+        return chunk.rows >= self.queue.most_rows or chunk.bytes >= self.queue.most_bytes
 
     def may_commit(self, chunk: Chunk) -> bool:
         """Whether the first package may be written: something answered, and it is our merchant."""

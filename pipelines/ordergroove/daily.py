@@ -8,14 +8,12 @@ import pendulum
 from rich.console import Console
 
 from pipelines.ordergroove.client_for import client_for
-from pipelines.ordergroove.graphql.enrich import enrich_after
 from pipelines.ordergroove.live import can_be_live, display
 from pipelines.ordergroove.logs import set_up
 from pipelines.ordergroove.preflight import Ask
 from pipelines.ordergroove.report import so_many
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
-from pipelines.ordergroove.sql_layer.after import views_after
 from pipelines.ordergroove.sql_layer.ahead import Ahead
 from pipelines.ordergroove.stopping import stopping
 from pipelines.ordergroove.sync import sync
@@ -77,9 +75,13 @@ def daily_run(
             on_change=on_change,
         )
         if settings.graphql_enrichment == "on":
+            from pipelines.ordergroove.graphql.enrich import enrich_after
+
             enrich_after(run, settings, warehouse, scratch, stop)
         if run.stopped_by is None:
             ahead.wait()
+        from pipelines.ordergroove.sql_layer.after import views_after
+
         views_after(run, settings, warehouse, pendulum.now("UTC"))
     # whoever stops a run does not wait for a copy: the next one brings it
     if settings.publish and run.committed and run.stopped_by is None:

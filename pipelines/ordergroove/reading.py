@@ -36,6 +36,10 @@ BYTES_A_BATCH = 16 * 2**20
 SECONDS_A_BATCH = 1.0
 MOST_MERCHANTS = 20
 
+MOST_ROWS = 100_000
+MOST_BYTES = 64 * 2**20
+"""Of a chunk, and of what waits to become one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -91,7 +95,7 @@ class Deliveries:
     """A queue bounded in bytes and rows: a slow warehouse makes the readers wait, not swell."""
 
     def __init__(self, *, most_bytes: int, most_rows: int) -> None:
-        self._most_bytes, self._most_rows = most_bytes, most_rows
+        self.most_bytes, self.most_rows = most_bytes, most_rows
         self._held: deque[Delivery] = deque()
         self._bytes = self._rows = 0
         self._changed = threading.Condition()
@@ -117,8 +121,8 @@ class Deliveries:
     def _has_room(self, delivery: Delivery) -> bool:
         """Whether it fits; one that is larger than the bounds passes alone."""
         return not self._held or (
-            self._bytes + delivery.size <= self._most_bytes
-            and self._rows + delivery.rows <= self._most_rows
+            self._bytes + delivery.size <= self.most_bytes
+            and self._rows + delivery.rows <= self.most_rows
         )
 
     def get(self, timeout_s: float) -> Delivery | None:
@@ -143,6 +147,11 @@ class Deliveries:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+
+
+def new_queue() -> Deliveries:
+    """Between the reading threads and the loader: it holds as much as a chunk."""
+    return Deliveries(most_bytes=MOST_BYTES, most_rows=MOST_ROWS)
 
 
 def read_into(

@@ -12,7 +12,6 @@ from pathlib import Path
 import pendulum
 from pendulum import DateTime
 
-from pipelines.ordergroove.chunking import Loader, new_queue
 from pipelines.ordergroove.preflight import (
     Ask,
     environment_of,
@@ -20,7 +19,7 @@ from pipelines.ordergroove.preflight import (
     refuse_future,
     those_not_due,
 )
-from pipelines.ordergroove.reading import Plan, read_into
+from pipelines.ordergroove.reading import Plan, new_queue, read_into
 from pipelines.ordergroove.run import Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.warehouse import Warehouse
@@ -87,6 +86,9 @@ def sync(
         thread.start()
     on_change(run)
     try:
+        # whatever loads is imported while the first pages are waited for
+        from pipelines.ordergroove.chunking import Loader
+
         pipeline = warehouse.pipeline(scratch)
         Loader(run, pipeline, warehouse, queue, client, settings, ask, stopped_by, on_change).run()
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pendulum
 
-from pipelines.ordergroove import chunking, reading
+from pipelines.ordergroove import reading
 from pipelines.ordergroove.backfilling.backfill import Times, backfill
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.preflight import Ask
@@ -91,7 +91,7 @@ def run(deed: Deed) -> None:
     if deed.is_in_pieces:
         client_module.PAGE_SIZE = 5
         reading.PAGES_A_BATCH = 1
-        chunking.MOST_ROWS = 15
+        reading.MOST_ROWS = 15
     if deed.is_older:
         become_older(deed.names)
     try:

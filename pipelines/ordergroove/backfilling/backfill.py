@@ -16,9 +16,9 @@ import pendulum
 from pendulum import DateTime
 
 from pipelines.ordergroove.backfilling.reading import Asked, Lack, Share, turn_of
-from pipelines.ordergroove.chunking import LOOK_EVERY_S, Loader, new_queue
+from pipelines.ordergroove.chunking import LOOK_EVERY_S, Loader
 from pipelines.ordergroove.preflight import Ask, environment_of, progress_of, refuse_future
-from pipelines.ordergroove.reading import Deliveries, Plan, Reader, hand_over
+from pipelines.ordergroove.reading import Deliveries, Plan, Reader, hand_over, new_queue
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.sync import LAST_ANSWERS_S
