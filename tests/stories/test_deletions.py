@@ -12,7 +12,9 @@ import pendulum
 import pytest
 from pendulum import DateTime
 
+from pipelines.ordergroove.deletions.candidates import LiveRows
 from pipelines.ordergroove.preflight import Ask
+from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Call, Fault, Rules, Sandbox, World
 from sources.ordergroove.sandbox.exchange import Answer
 from tests.stories.by_hand import ByHand, by_hand
@@ -373,6 +375,39 @@ def test_without_a_single_object_two_complete_reads_have_to_lack_it() -> None:
         world.advance(days=1)
         warehouse.sync(["offer_profiles"], clock_of(world))
         assert warehouse.keys("offer_profiles", "_deleted_at is not null") == {profiles[0]}
+
+
+def test_the_last_row_of_a_list_is_marked_once_there_is_another_to_compare_with() -> None:
+    world = merchant()
+    waiting = [row.record["public_id"] for row in world.rows("orders") if row.record["status"] == 1]
+    for row in [*world.rows("one_time_incentives")]:
+        world.erase("one_time_incentives", row.record["public_id"])
+    name, granted = "one_time_incentives", world.grant(waiting[0])
+    with by_hand(world) as warehouse:
+        warehouse.sync([name], clock_of(world))
+        world.erase(name, granted)
+        for _ in range(2):
+            world.advance(days=1)
+            warehouse.sync([name], clock_of(world))
+            assert warehouse.keys(name, "_deleted_at is not null") == set()
+
+        world.grant(waiting[1])
+        world.advance(days=1)
+        assert warehouse.sync([name], clock_of(world)).exit_code() == 0
+
+        assert warehouse.keys(name, "_deleted_at is not null") == {granted}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_live_rows_come_in_portions_each_once(size: int) -> None:
+    world = merchant(customers=10)
+    with by_hand(world) as warehouse:
+        warehouse.sync(["items"], clock_of(world))
+        live = LiveRows(warehouse=warehouse.warehouse, entity=ENTITIES["items"])
+        found = [*live.portions(size)]
+    assert all(len(portion) == size for portion in found[:-1])
+    keys = [key for portion in found for (key,) in portion]
+    assert sorted(keys) == sorted(there(warehouse, "items"))
 
 
 def test_a_key_of_several_parts_is_marked_as_one() -> None:

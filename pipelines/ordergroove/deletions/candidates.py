@@ -19,6 +19,9 @@ from state.ordergroove.tombstones import Key
 from state.ordergroove.watermark import EPOCH
 
 KEYS_A_QUERY = 500
+PORTION = 200_000
+"""Keys that are held as Python values at the same time."""
+
 MOST_WINDOWS = 10
 """Windows that were never swept: older ones are left to the difference of the stamps."""
 
@@ -53,6 +56,22 @@ class LiveRows:
             f" where live._deleted_at is null and {condition}",
             parameters,
         )
+
+    def portions(self, size: int = PORTION) -> Iterator[list[Key]]:
+        """All of them, by key, so many at once as do not weigh; a short list at once."""
+        key, last = self.key, None
+        while len(self.entity.key) == 1:
+            after = "" if last is None else f" and {key} > ?"
+            found = self.warehouse.rows(
+                f"select {key} from {self.table} as live where live._deleted_at is null{after}"
+                f" order by {key} limit {int(size)}",
+                [] if last is None else [last],
+            )
+            yield found
+            if len(found) < size:
+                return
+            last = found[-1][0]
+        yield self.keys("1 = 1")
 
     def not_shown_since(self, instant: datetime) -> set[Key]:
         """Rows that no read has brought since then."""

@@ -14,6 +14,7 @@ from pipelines.ordergroove.deletions.candidates import KEYS_A_QUERY, LiveRows, b
 from pipelines.ordergroove.preflight import refuse_other_merchant
 from pipelines.ordergroove.privacy.forgotten import Forgotten
 from pipelines.ordergroove.reading import PAGES_A_BATCH
+from pipelines.ordergroove.reconciling.seen import Seen
 from pipelines.ordergroove.reconciling.testimony import Testimony
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove import clock
@@ -81,19 +82,19 @@ def compare(
     Raises EntityError when the list cannot be read, ConfigError for another merchant's.
     """
     found = Comparison(entity=entity)
-    seen: set[Key] = set()
+    seen = Seen()
     for pages in in_batches(pages_of(entity, reading)):
         batch = reading.forgotten.veiled(batch_of(entity, pages, reading.zone))
         refuse_other_merchant({*position.merchants}, batch.merchants)
         keys = [tuple(row.values()) for row in batch.table.select(list(entity.key)).to_pylist()]
-        seen.update(keys)
+        seen.add(keys)
         wrong = differences(found, batch, keys, position, reading)
         if wrong:
             mend(replace(batch, table=batch.table.take(wrong)))
     found.read = len(seen)
     if reading.since is None or not entity.is_incremental:
         live = LiveRows(warehouse=reading.warehouse, entity=entity)
-        found.ghosts = sorted({*live.keys("1 = 1")} - seen)
+        found.ghosts = sorted(seen.missing_from(live))
     return found
 
 
