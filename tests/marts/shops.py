@@ -165,8 +165,11 @@ def lived(seed: int) -> Witness:
         bring_back(world, list(witness.live.items())[month % 3 :: 3])
         witness.look()
     waiting = [row for row in world.rows("orders") if row.record["status"] == 1]
-    for row, outcome in zip(waiting, ("declined", "pending"), strict=False):
+    for row, outcome in zip(waiting, ("declined", "pending", "declined"), strict=False):
         world.place_order(row.record["public_id"], outcome)
+    # given up after a try, which no customer has skipped
+    given_up = next(row.record for row in world.rows("orders") if row.record["status"] == 18)
+    world.edit("orders", given_up["public_id"], status=4, cancelled=given_up["updated"])
     return witness
 
 
