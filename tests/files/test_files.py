@@ -14,9 +14,9 @@ from pipelines.ordergroove.files.found import found_here
 from pipelines.ordergroove.files.load import Loaded, load
 from pipelines.ordergroove.warehouse import opened, scratch_in
 from sources.ordergroove.entities import ENTITIES
-from sources.ordergroove.files.content import Unusable, content_of
+from sources.ordergroove.files.content import Content, Unusable, sheet_of
 from sources.ordergroove.files.names import named
-from sources.ordergroove.files.reports import CANCELLED, CRM, ORDERS, REPORTS
+from sources.ordergroove.files.reports import CANCELLED, CRM, ORDERS, REPORTS, Report
 from sources.ordergroove.kinds import Personal
 from sources.ordergroove.sandbox import Sandbox, World
 from tests.stories.stage import Stage
@@ -29,6 +29,11 @@ def stage(tmp_path: Path) -> Stage:
     # nothing is asked of the API: files are all there is
     world = World(seed=3, customers=1, days=1)
     return Stage(Sandbox(world), "http://127.0.0.1:1", tmp_path)
+
+
+def content_of(body: bytes, report: Report) -> Content:
+    (content,) = sheet_of(body, report).parts(1_000)
+    return content
 
 
 def loaded(stage: Stage, place: Path, **more: Any) -> Loaded:
@@ -100,7 +105,7 @@ def test_bom_quotes_and_line_ends_inside_a_value_are_read() -> None:
 @pytest.mark.parametrize(
     ("encoding", "word", "told"),
     [
-        ("utf-8", "茶 🍵", "utf-8"),
+        ("utf-8", "茶 🍵", "utf-8-sig"),
         ("cp1252", "Thé “vert”", "cp1252"),
         # a byte that Windows does not write either
         ("latin-1", "Thé \x81", "latin-1"),
@@ -109,8 +114,9 @@ def test_bom_quotes_and_line_ends_inside_a_value_are_read() -> None:
 )
 def test_what_is_no_utf_8_is_read_and_named(encoding: str, word: str, told: str) -> None:
     body = HEADER.decode() + f"1,{word},1,1,03/17/2025\n"
-    content = content_of(body.encode(encoding), ORDERS)
-    assert (content.rows[0]["product"], content.encoding) == (word, told)
+    sheet = sheet_of(body.encode(encoding), ORDERS)
+    (content,) = sheet.parts(9)
+    assert (content.rows[0]["product"], sheet.encoding) == (word, told)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -14,7 +14,7 @@ from pipelines.ordergroove.files.tables import REJECTED, file_rows, rejected_row
 from pipelines.ordergroove.loading import file_format_for, reason_of, take_back
 from sources.ordergroove import source_of
 from sources.ordergroove.errors import OrdergrooveError
-from sources.ordergroove.files.content import Content
+from sources.ordergroove.files.content import Content, Sheet
 from sources.ordergroove.files.names import FileName
 from sources.ordergroove.files.reports import REPORTS
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 MOST_ROWS = 20_000
-"""How many rows are gathered, at least, before they are written: each writing has its price."""
+"""How many rows are gathered before they are written: each writing has its price."""
 
 
 @dataclass(kw_only=True)
@@ -47,16 +47,23 @@ class Batch:
     """By report."""
 
     rejected: list[Row] = field(default_factory=list)
-
-    def add(self, says: FileName, content: Content, row: Row) -> None:
-        of_file = told_by(says)
-        self.files.append(row)
-        self.rows.setdefault(says.report.name, []).extend(of_file | line for line in content.rows)
-        self.rejected += [of_file | line for line in content.rejected]
+    set_aside: dict[str, set[int]] = field(default_factory=dict)
+    """By file: the numbers of its rejected rows."""
 
     @property
     def is_full(self) -> bool:
         return sum(map(len, self.rows.values())) + len(self.rejected) >= MOST_ROWS
+
+    def add(self, says: FileName, parts: Iterable[Content], row: Row) -> None:
+        """A file part by part, and its row of `sftp_files`. Raises OrdergrooveError."""
+        self.files.append(row)
+        of_file, numbers = told_by(says), self.set_aside.setdefault(says.name, set())
+        for part in parts:
+            self.rows.setdefault(says.report.name, []).extend(of_file | line for line in part.rows)
+            self.rejected += [of_file | line for line in part.rejected]
+            numbers.update(line["row_number"] for line in part.rejected)
+            if self.is_full:
+                self.put_rows()
 
     def write(self) -> list[Row]:
         """The files that were written, as they stand in `sftp_files`; none are left here.
@@ -65,31 +72,41 @@ class Batch:
         """
         written = self.files
         if written:
-            reports = [report_rows(REPORTS[name], rows) for name, rows in self.rows.items()]
-            self.run([*reports, rejected_rows(self.rejected)])
-            for name, rows in self.rows.items():
-                self.drop_others(REPORTS[name].table, rows)
-            self.drop_others(REJECTED, self.rejected)
+            self.put_rows()
+            for file in written:
+                self.drop_others(file)
         if written or self.noted:
             self.run([file_rows([*written, *self.noted])])
-        self.files, self.noted, self.rows, self.rejected = [], [], {}, []
+        self.files, self.noted, self.set_aside = [], [], {}
         return written
 
-    def drop_others(self, table: str, rows: Iterable[Row]) -> None:
-        """Deletes what an earlier content of one of the files had and the new one has not."""
-        place = self.warehouse.table(table)
-        names = [str(file["file_name"]) for file in self.files]
-        there: set[tuple[str, int]] = set()
-        for some in portions(names):
-            sql = f"select file_name, row_number from {place} where file_name in ({marks(some)})"
-            there.update((name, number) for name, number in self.warehouse.rows(sql, some))
-        old = sorted(there - {(row["file_name"], row["row_number"]) for row in rows})
-        for name in dict.fromkeys(name for name, _ in old):
-            for some in portions([number for of, number in old if of == name]):
-                self.warehouse.execute(
-                    f"delete from {place} where file_name = ? and row_number in ({marks(some)})",
-                    (name, *some),
-                )
+    def put_rows(self) -> None:
+        if self.rows:
+            reports = [report_rows(REPORTS[name], rows) for name, rows in self.rows.items()]
+            self.run([*reports, rejected_rows(self.rejected)])
+        self.rows, self.rejected = {}, []
+
+    def drop_others(self, file: Row) -> None:
+        """Deletes what an earlier content of the file had and the new one has not."""
+        name, rejected = str(file["file_name"]), self.set_aside[str(file["file_name"])]
+        table = self.warehouse.table(REPORTS[file["report"]].table)
+        ((there,),) = self.warehouse.rows(
+            f"select count(*) from {table} where file_name = ?", (name,)
+        )
+        if there != file["rows"]:
+            last = file["rows"] + file["rejected_rows"]
+            behind = f"delete from {table} where file_name = ? and row_number > ?"
+            self.warehouse.execute(behind, (name, last))
+            self.delete(table, name, sorted(rejected))
+        aside = self.warehouse.table(REJECTED)
+        found = self.warehouse.rows(f"select row_number from {aside} where file_name = ?", (name,))
+        self.delete(aside, name, sorted({number for (number,) in found} - rejected))
+
+    def delete(self, table: str, name: str, numbers: Sequence[int]) -> None:
+        for some in portions(numbers):
+            marks = ", ".join("?" for _ in some)
+            sql = f"delete from {table} where file_name = ? and row_number in ({marks})"
+            self.warehouse.execute(sql, (name, *some))
 
     def run(self, resources: "Sequence[DltResource]") -> None:
         try:
@@ -107,16 +124,16 @@ class Batch:
             ) from None
 
 
-def row_of(says: FileName, content: Content, body: Body, now: datetime) -> Row:
+def row_of(says: FileName, sheet: Sheet, body: Body, now: datetime) -> Row:
     """The file's row of `sftp_files`."""
     return told_by(says) | {
         "file_hash": body.hash,
         "report": says.report.name,
         "modified_at": body.modified_at,
         "bytes": len(body.content),
-        "rows": len(content.rows),
-        "rejected_rows": len(content.rejected),
-        "encoding": content.encoding,
+        "rows": sheet.rows,
+        "rejected_rows": sheet.rejected,
+        "encoding": sheet.encoding.removesuffix("-sig"),
         "loaded_at": now,
     }
 
@@ -131,10 +148,6 @@ def told_by(says: FileName) -> Row:
     }
 
 
-def portions(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" for _ in values)
+def portions(numbers: Sequence[int], size: int = 500) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]

@@ -5,41 +5,30 @@ The rows go first and the file's own row last: what a crash cuts off is loaded a
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pipelines.ordergroove.files.batch import MOST_ROWS, Batch, Row, row_of
 from pipelines.ordergroove.files.found import Body, Found
-from pipelines.ordergroove.files.tables import (
-    FILES,
-    REJECTED,
-    file_rows,
-    rejected_rows,
-    report_rows,
-)
-from pipelines.ordergroove.loading import file_format_for, reason_of, take_back
+from pipelines.ordergroove.files.tables import FILES, REJECTED
+from pipelines.ordergroove.privacy.beside import Veil, veil_of
 from pipelines.ordergroove.stored_values import instant_of
-from sources.ordergroove import source_of
 from sources.ordergroove.errors import OrdergrooveError, Transient
-from sources.ordergroove.files.content import Content, Unsettled, Unusable, content_of
+from sources.ordergroove.files.content import UTF_8, Content, Sheet, Unsettled, Unusable, sheet_of
 from sources.ordergroove.files.names import FileName
 from sources.ordergroove.files.server import Seen
 
 if TYPE_CHECKING:
     from dlt import Pipeline
-    from dlt.extract import DltResource
 
     from pipelines.ordergroove.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 
-
 SETTLED = timedelta(seconds=2)
 """How old a file must have been when it was loaded, so that a later change shows in its time."""
-
-
-BEFORE_IT = "The files before it are loaded."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +69,12 @@ class Loaded:
     cut_short: str = ""
     """Why the files behind the last one were not reached."""
 
+    def count(self, written: Sequence[Row]) -> None:
+        """Counts files by their rows of `sftp_files`."""
+        self.files += len(written)
+        self.rows += sum(row["rows"] for row in written)
+        self.rejected += sum(row["rejected_rows"] for row in written)
+
 
 def load(
     found: Sequence[Found],
@@ -95,36 +90,45 @@ def load(
     a server that is lost after something was loaded only cuts it short.
     """
     told = Loaded()
-    known = known_files(warehouse)
+    known, veil = known_files(warehouse), veil_of(warehouse)
+    batch = Batch(warehouse=warehouse, pipeline=pipeline)
     for one in found:
         before = known.get(one.says.name)
         try:
             taken = taken_from(one, before, told, accept_unended=accept_unended)
         except OrdergrooveError as lost:
-            lost.state = BEFORE_IT if told.files else lost.state
-            if not (told.files and isinstance(lost, Transient)):
-                raise
-            told.cut_short = str(lost)
+            told.count(batch.write())
+            told.cut_short = reason_to_end(lost, told)
             break
         if taken is None:
             continue
-        body, content = taken
-        row = row_of(one.says, content, body, now)
+        body, sheet = taken
+        row = row_of(one.says, sheet, body, now)
         if before and before.hash == body.hash:
             # the same with another time: noted, so that it need not be fetched again
-            run(pipeline, [file_rows([row])], one.says)
+            batch.noted.append(row)
             told.known += 1
             continue
-        put(one.says, content, row, warehouse, pipeline)
-        told.files += 1
-        told.rows += len(content.rows)
-        told.rejected += len(content.rejected)
+        parts = sheet.parts(MOST_ROWS)
+        batch.add(one.says, (veiled(part, one.says, veil) for part in parts), row)
+        if batch.is_full:
+            told.count(batch.write())
+    told.count(batch.write())
     return told
+
+
+def reason_to_end(lost: OrdergrooveError, told: Loaded) -> str:
+    """Why the files behind the last one are not reached. Raises what is no reason to be content."""
+    if told.files:
+        lost.state = "The files before it are loaded."
+    if told.files and isinstance(lost, Transient):
+        return str(lost)
+    raise lost
 
 
 def taken_from(
     one: Found, before: Known | None, told: Loaded, *, accept_unended: bool
-) -> tuple[Body, Content] | None:
+) -> tuple[Body, Sheet] | None:
     """What stands in a file, or None, and why told, when there is nothing to load."""
     if before and one.seen and before.is_still(one.seen):
         told.known += 1
@@ -134,7 +138,10 @@ def taken_from(
         if before and one.seen is None and before.outlives(body):
             told.known += 1
             return None
-        return body, content_of(body.content, one.says.report, accept_unended=accept_unended)
+        sheet = sheet_of(body.content, one.says.report, accept_unended=accept_unended)
+        if sheet.encoding != UTF_8:
+            log.warning("%s is no UTF-8; it was read as %s.", one.says.name, sheet.encoding)
+        return body, sheet
     except Unsettled as reason:
         told.waiting.append(f"{one.says.name}: {reason}")
     except Unusable as reason:
@@ -160,69 +167,10 @@ def known_files(warehouse: "Warehouse") -> dict[str, Known]:
     }
 
 
-def put(
-    says: FileName,
-    content: Content,
-    row: dict[str, Any],
-    warehouse: "Warehouse",
-    pipeline: "Pipeline",
-) -> None:
-    """Loads one file in place of what was loaded under its name before."""
-    of_file = told_by(says)
-    rows = [of_file | line for line in content.rows]
-    rejected = [of_file | line for line in content.rejected]
-    run(pipeline, [report_rows(says.report, rows), rejected_rows(rejected)], says)
-    for table, kept in ((says.report.table, rows), (REJECTED, rejected)):
-        drop_others(warehouse, table, says.name, {int(str(line["row_number"])) for line in kept})
-    run(pipeline, [file_rows([row])], says)
-
-
-def row_of(says: FileName, content: Content, body: Body, now: datetime) -> dict[str, Any]:
-    """The file's row of `sftp_files`."""
-    return told_by(says) | {
-        "file_hash": body.hash,
-        "report": says.report.name,
-        "modified_at": body.modified_at,
-        "bytes": len(body.content),
-        "rows": len(content.rows),
-        "rejected_rows": len(content.rejected),
-        "encoding": content.encoding,
-        "loaded_at": now,
-    }
-
-
-def told_by(says: FileName) -> dict[str, Any]:
-    """What each row of a file carries of it."""
-    return {
-        "file_name": says.name,
-        "file_stamp": says.stamp,
-        "file_kind": says.kind,
-        "business_day": says.business_day,
-    }
-
-
-def drop_others(warehouse: "Warehouse", table: str, name: str, kept: set[int]) -> None:
-    """Deletes the rows that an earlier content of the file had and this one has not."""
-    where = f"from {warehouse.table(table)} where file_name = ?"
-    there = {number for (number,) in warehouse.rows(f"select row_number {where}", (name,))}
-    for some in portions(sorted(there - kept)):
-        marks = ", ".join("?" for _ in some)
-        warehouse.execute(f"delete {where} and row_number in ({marks})", (name, *some))
-
-
-def portions(numbers: Sequence[int], size: int = 500) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), size):
-        yield numbers[start : start + size]
-
-
-def run(pipeline: "Pipeline", resources: "Sequence[DltResource]", says: FileName) -> None:
-    try:
-        pipeline.run(source_of(list(resources)), loader_file_format=file_format_for(pipeline))
-    except Exception as error:
-        log.debug("loading a daily file failed", exc_info=True)
-        take_back(pipeline)
-        raise OrdergrooveError(
-            what=f"Loading {says.name} failed: {reason_of(error)}",
-            do="Mend the cause in the warehouse, then run `ordergroove files load` again.",
-            state="The files before it are loaded; this one is loaded again.",
-        ) from None
+def veiled(content: Content, says: FileName, veil: Veil) -> Content:
+    """What was in the file, without what is personal of those who were forgotten."""
+    return replace(
+        content,
+        rows=veil.rows(says.report.table, content.rows),
+        rejected=veil.rows(REJECTED, content.rejected),
+    )

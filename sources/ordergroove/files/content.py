@@ -8,7 +8,8 @@ import csv
 import io
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -19,7 +20,10 @@ from sources.ordergroove.kinds import Kind
 
 DAYS = ("%m/%d/%Y", "%Y-%m-%d")
 STAMPS = ("%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%m%d%Y%H%M%S", *DAYS)
-UNMARKED = ("utf-8-sig", "cp1252")
+UTF_8, UTF_16 = "utf-8-sig", "utf-16"
+UNMARKED = (UTF_8, "cp1252", "latin-1")
+"""Which encoding a file has is not documented: UTF-8, else what Windows writes."""
+
 MOST_BIGINT = 2**63 - 1
 MOST_MONEY = Decimal(10) ** 14
 
@@ -34,47 +38,92 @@ class Unsettled(Exception):
 
 @dataclass
 class Content:
-    """What stands in a file. Rows are numbered from 1, the header not counted."""
+    """What stands in a part of a file. Rows are numbered from 1, the header not counted."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
-    encoding: str = "utf-8"
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.rejected)
 
 
-def content_of(body: bytes, report: Report, *, accept_unended: bool = False) -> Content:
-    """The rows of a whole file. Raises Unusable."""
-    text, encoding = decoded(body)
-    if not text.strip():
-        raise Unusable("it is empty, without even a header")
-    if not text.endswith(("\n", "\r")) and not accept_unended:
-        raise Unusable("its last line has no end, so it may be cut off or still be written")
-    try:
-        header, *lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True)
-                          if line]  # fmt: skip
-    except csv.Error:
-        raise Unusable("it is no CSV: a quote is not closed, or stands where none may") from None
-    columns = columns_for(header, report)
-    content = Content(encoding=encoding)
-    for number, values in enumerate(lines, 1):
-        if len(values) == len(header):
-            content.rows.append({"row_number": number, **row_of(header, columns, values)})
-        else:
-            reason = f"{len(values)} values under {len(header)} names"
-            content.rejected.append(
-                {"row_number": number, "reason": reason, "line": json.dumps(values)}
-            )
-    return content
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A whole file that can be read, part by part: full exports may be large."""
+
+    body: bytes
+    report: Report
+    encoding: str
+    rows: int
+    rejected: int
+
+    def parts(self, most: int) -> Iterator[Content]:
+        """Its rows in their order, at most so many at once."""
+        lines = lines_in(self.body, self.encoding)
+        header = next(lines)
+        columns = columns_for(header, self.report)
+        part = Content()
+        for number, values in enumerate(lines, 1):
+            if len(values) == len(header):
+                part.rows.append({"row_number": number, **row_of(header, columns, values)})
+            else:
+                reason = f"{len(values)} values under {len(header)} names"
+                part.rejected.append(
+                    {"row_number": number, "reason": reason, "line": json.dumps(values)}
+                )
+            if len(part) == most:
+                yield part
+                part = Content()
+        yield part
 
 
-def decoded(body: bytes) -> tuple[str, str]:
-    """The text and its encoding, which is not documented: UTF-8, else what Windows writes."""
-    encodings = ("utf-16",) if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else UNMARKED
+def sheet_of(body: bytes, report: Report, *, accept_unended: bool = False) -> Sheet:
+    """A file that was read through once. Raises Unusable."""
+    encodings = (UTF_16,) if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else UNMARKED
     for encoding in encodings:
         try:
-            return body.decode(encoding).replace("\0", "\ufffd"), encoding.removesuffix("-sig")
+            header, widths = looked_through(body, encoding)
         except UnicodeDecodeError:
             continue
-    return body.decode("latin-1").replace("\0", "\ufffd"), "latin-1"
+        columns_for(header, report)
+        if not accept_unended and not is_ended(body, encoding):
+            raise Unusable("its last line has no end, so it may be cut off or still be written")
+        fitting = widths[len(header)]
+        return Sheet(
+            body=body,
+            report=report,
+            encoding=encoding,
+            rows=fitting,
+            rejected=widths.total() - fitting,
+        )
+    raise Unusable("its bytes are no text")
+
+
+def looked_through(body: bytes, encoding: str) -> tuple[list[str], Counter[int]]:
+    """The header, and how many lines there are of each width. Raises Unusable."""
+    try:
+        lines = lines_in(body, encoding)
+        header = next(lines, [])
+        widths = Counter(map(len, lines))
+    except csv.Error:
+        raise Unusable("it is no CSV: a quote is not closed, or stands where none may") from None
+    if not "".join(header).strip():
+        raise Unusable("it is empty, without even a header")
+    return header, widths
+
+
+def lines_in(body: bytes, encoding: str) -> Iterator[list[str]]:
+    """The values of each line that is not empty."""
+    text = io.TextIOWrapper(io.BytesIO(body), encoding=encoding, newline="")
+    has_nul = b"\0" in body
+    for line in csv.reader(text, strict=True):
+        if line:
+            yield [value.replace("\0", "\ufffd") for value in line] if has_nul else line
+
+
+def is_ended(body: bytes, encoding: str) -> bool:
+    end = body[-2:] if encoding == UTF_16 else body[-1:]
+    return end.strip(b"\0") in (b"\n", b"\r")
 
 
 def columns_for(header: Sequence[str], report: Report) -> list[FileColumn | None]:
