@@ -337,6 +337,20 @@ def test_the_lists_of_another_merchant_prove_nothing() -> None:
         assert warehouse.keys("items", "_deleted_at is not null") == set()
 
 
+def test_items_of_another_merchant_do_not_vouch_for_a_404() -> None:
+    world, other = merchant(customers=4, days=20), merchant(seed=6, customers=4, days=20)
+    with by_hand(world) as warehouse, by_hand(other) as elsewhere:
+        warehouse.sync(NAMES, clock_of(world))
+        assert 0 < len(there(warehouse, "items")) <= 20
+        warehouse.bend = lambda request, _: elsewhere.sandbox.handle(request)
+        # items name no merchant, so that a run of them alone cannot tell
+        for _ in range(2):
+            world.advance(days=1)
+            warehouse.sync(["items"], clock_of(world), Ask(full_refresh=True))
+            marked = warehouse.keys("items", "_deleted_at is not null")
+            assert marked & there(warehouse, "items") == set()
+
+
 def test_what_is_missing_from_a_list_read_whole_is_asked_for_by_itself() -> None:
     world = merchant()
     names = [*NAMES, "one_time_incentives"]

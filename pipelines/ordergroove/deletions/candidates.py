@@ -78,11 +78,22 @@ class LiveRows:
         return set(self.keys("live._synced_at < ?", [instant]))
 
     def newest(self, number: int) -> list[Key]:
-        """The rows that were fetched last."""
+        """The rows that were fetched last; of parts, only those of wholes that are known.
+
+        Items do not name their merchant: those of another one, come in under a wrong key, hang on
+        orders that are not here, and must not vouch for a 404.
+        """
+        joined = ""
+        if self.entity.whole and self.has_wholes():
+            joined = f" join {self.wholes} as wholes on {self.belongs}"
         return self.warehouse.rows(
-            f"select {self.key} from {self.table} as live where live._deleted_at is null"
+            f"select {self.key} from {self.table} as live{joined} where live._deleted_at is null"
             f" order by live._synced_at desc limit {int(number)}"
         )
+
+    def has_wholes(self) -> bool:
+        """Whether any are there: a merchant may have chosen to sync parts alone."""
+        return bool(self.warehouse.rows(f"select 1 from {self.wholes} limit 1"))
 
     def by_status(self, vanishing: Vanishing, instant: datetime) -> "OpenRows":
         """The rows that can still vanish, and which of them no read has brought since then."""
