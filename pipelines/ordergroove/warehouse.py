@@ -80,8 +80,6 @@ class Warehouse:
         self.after_load: Callable[[], None] = lambda: None
         """Called when a package of rows has been loaded."""
 
-        self.after_close: Callable[[], None] = lambda: None
-
     @property
     def connection(self) -> Any:
         return self.engine.connection
@@ -243,12 +241,10 @@ def opened(
         reraise=True,
     )
     engine: Engine = waiting(target.connect, read_only=read_only)
-    made = Warehouse(engine, target.path)
     try:
-        yield made
+        yield Warehouse(engine, target.path)
     finally:
         engine.close()
-        made.after_close()
 
 
 @contextmanager

@@ -3,13 +3,9 @@
 Nobody else can open such a file meanwhile, not even to read it.
 """
 
-import json
 import logging
-import os
 import time
-from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -21,6 +17,7 @@ from pipelines.ordergroove.status import Status, Writer, status_from
 from pipelines.ordergroove.status_facts import Facts, facts_of
 from pipelines.ordergroove.stored_values import instant_of
 from pipelines.ordergroove.targets.duckdb_file import DuckDBFile
+from pipelines.ordergroove.targets.holder import leave_note, note_on
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove.errors import Held
 
@@ -30,58 +27,31 @@ EVERY_S = 2.0
 """How long what was left is good enough: a short run need not do it twice."""
 
 
-def leave_word(warehouse: Warehouse, command: str, since: DateTime) -> None:
+def leave_word(warehouse: Warehouse, command: str, started_at: DateTime) -> None:
     """Leaves word at once and after each load, until the warehouse is closed."""
-    if warehouse.dialect != "duckdb" or warehouse.path is None:
+    file = warehouse.path
+    if warehouse.dialect != "duckdb" or file is None:
         return
-    place = place_of(warehouse.path)
     due_s = 0.0
 
     def leave(*, is_loading: bool = True) -> None:
         nonlocal due_s
         if time.monotonic() < due_s:
             return
+        now = pendulum.now("UTC")
         try:
-            written(place, word(warehouse, command, since, is_loading=is_loading))
+            # what earlier runs left as `running` was killed
+            facts = facts_of(warehouse, now, is_being_written=is_loading)
         except Exception:
             # nobody's run shall fail for what others would like to know
-            log.debug("no word was left in %s", place, exc_info=True)
+            log.debug("the warehouse could not be told of", exc_info=True)
+            return
+        word = {"command": command, "started_at": started_at, "as_of": now, "facts": asdict(facts)}
+        leave_note(file, word=word)
         due_s = time.monotonic() + EVERY_S
 
     leave(is_loading=False)
     warehouse.after_load = leave
-    warehouse.after_close = lambda: taken_away(place)
-
-
-def taken_away(place: Path) -> None:
-    """Removes our own; somebody else may have the file by now."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        if json.loads(place.read_text("utf-8"))["writer"]["pid"] == os.getpid():
-            place.unlink()
-
-
-def place_of(file: Path) -> Path:
-    return file.with_name(f".{file.name}.status")
-
-
-def word(
-    warehouse: Warehouse, command: str, since: DateTime, *, is_loading: bool
-) -> dict[str, Any]:
-    """How things stand, as JSON values. What earlier runs left as `running` was killed."""
-    now = pendulum.now("UTC")
-    facts = facts_of(warehouse, now, is_being_written=is_loading)
-    writer = {"pid": os.getpid(), "command": command, "since": str(since), "as_of": str(now)}
-    return {"writer": writer, "facts": asdict(facts)}
-
-
-def written(place: Path, document: dict[str, Any]) -> None:
-    """In one step for whoever reads it."""
-    beside = place.with_name(f"{place.name}.{os.getpid()}")
-    try:
-        beside.write_text(json.dumps(document, default=str), "utf-8")
-        beside.replace(place)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def status_while(held: Held, settings: Settings, now: DateTime, names: tuple[str, ...]) -> Status:
@@ -89,24 +59,24 @@ def status_while(held: Held, settings: Settings, now: DateTime, names: tuple[str
     target = target_of(settings)
     if held.pid is None or not isinstance(target, DuckDBFile):
         raise held
+    note = note_on(target.path, held.pid) or {}
     try:
-        document = json.loads(place_of(target.path).read_text("utf-8"))
-        writer = writer_of(document["writer"])
-        facts = Facts(**document["facts"])
-        is_told = (writer.pid, facts.dataset) == (held.pid, settings.dataset)
+        writer = writer_of(held.pid, note["word"])
+        facts = Facts(**note["word"]["facts"])
+        is_told = facts.dataset == settings.dataset
         status = status_from(facts, now, names, writer=writer) if is_told else None
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
-        # none there, or another version's
+    except (ValueError, TypeError, LookupError, AttributeError):
+        # no word yet, or another version's
         status = None
     if status is None:
         raise held
     return status
 
 
-def writer_of(document: dict[str, Any]) -> Writer:
+def writer_of(pid: int, word: dict[str, Any]) -> Writer:
     return Writer(
-        pid=int(document["pid"]),
-        command=str(document["command"]),
-        since=instant_of(str(document["since"])),
-        as_of=instant_of(str(document["as_of"])),
+        pid=pid,
+        command=str(word["command"]),
+        since=instant_of(str(word["started_at"])),
+        as_of=instant_of(str(word["as_of"])),
     )

@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.ordergroove.word_left import place_of
+from pipelines.ordergroove.targets.holder import note_of
+from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Fault, Rules, Sandbox, World
 from tests.stories.stage import Stage, staged
 
@@ -58,6 +59,12 @@ def has_orders(told: dict[str, Any]) -> bool:
     return bool(live(told).get("orders"))
 
 
+def are_done(told: dict[str, Any]) -> bool:
+    """All but the silent one."""
+    ended = [made["last_run"] and made["last_run"]["status"] for made in told.get("entities", ())]
+    return ended.count("done") == len(ENTITIES) - 1
+
+
 def test_a_run_that_holds_the_file_has_left_word_of_what_it_loaded(stage: Stage) -> None:
     with going_on(stage, "sync") as running:
         told = until(stage, has_orders)
@@ -81,7 +88,7 @@ def test_a_run_that_holds_the_file_has_left_word_of_what_it_loaded(stage: Stage)
 def test_word_of_a_killed_run_is_not_taken_for_the_warehouse(stage: Stage) -> None:
     with going_on(stage, "sync"):
         until(stage, has_orders)
-    assert place_of(stage.file).exists()
+    assert note_of(stage.file).exists()
 
     told = status(stage)
 
@@ -111,15 +118,17 @@ def test_a_backfill_leaves_word_too_and_nothing_is_left_when_it_is_over(stage: S
     stage.sandbox.trouble.faults = ()
     assert stage.command("sync").returncode == 0
 
-    assert not place_of(stage.file).exists()
+    assert not note_of(stage.file).exists()
     assert status(stage)["writer"] is None
 
 
 def test_word_that_is_garbage_is_no_word(stage: Stage) -> None:
-    with going_on(stage, "sync"):
-        until(stage, lambda told: told.get("writer"))
-        for text in ("", "[]", '{"writer": {}, "facts": {}}', '{"writer": 1}'):
-            place_of(stage.file).write_text(text)
+    with going_on(stage, "sync") as running:
+        # nothing more will be loaded: the word stays as it is
+        until(stage, are_done)
+        pid = running.pid
+        for text in ("", "[]", '{"pid": 1}', f'{{"pid": {pid}, "since": "x", "word": 1}}'):
+            note_of(stage.file).write_text(text)
             done = stage.command("status")
             assert done.returncode == 4
             assert "Traceback" not in done.stderr

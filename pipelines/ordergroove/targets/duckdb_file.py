@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from pipelines.ordergroove.settings import Settings
-from pipelines.ordergroove.targets.engine import UNCHANGED, Step
+from pipelines.ordergroove.targets.engine import UNCHANGED, Step, held
+from pipelines.ordergroove.targets.holder import leave_note, note_on, take_note_away
 from sources.ordergroove.errors import ConfigError, Held
 
 PREFIX = "duckdb:///"
@@ -30,6 +31,9 @@ class DuckDatabase:
     connection: duckdb.DuckDBPyConnection
     dataset: str
     path: Path
+    is_held: bool = False
+    """Nobody else can open it, and a note says who can."""
+
     dialect: str = "duckdb"
 
     @property
@@ -93,6 +97,8 @@ class DuckDatabase:
 
     def close(self) -> None:
         self.connection.close()
+        if self.is_held:
+            take_note_away(self.path)
 
 
 def nowhere() -> duckdb.DuckDBPyConnection:
@@ -116,7 +122,14 @@ class DuckDBFile:
 
     def connect(self, *, read_only: bool) -> DuckDatabase:
         connection = connected(self.settings, self.path, read_only=read_only)
-        return DuckDatabase(connection=connection, dataset=self.settings.dataset, path=self.path)
+        if not read_only:
+            leave_note(self.path)
+        return DuckDatabase(
+            connection=connection,
+            dataset=self.settings.dataset,
+            path=self.path,
+            is_held=not read_only,
+        )
 
     def refuse_unusable(self) -> None:
         """The rights on a file are whoever checks files to tell."""
@@ -175,15 +188,8 @@ def connected(settings: Settings, path: Path, *, read_only: bool) -> duckdb.Duck
 
 
 def why_closed(path: Path, text: str) -> ConfigError | Held:
-    holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
     if HELD.search(text):
-        who = f"{holder[1]}, process {holder[2]}," if holder else "Another program"
-        held = Held(
-            what=f"{who} holds the warehouse {path}.",
-            do="Wait for it or close it, then run the same command again.",
-        )
-        held.pid = int(holder[2]) if holder else None
-        return held
+        return held_by(path, re.search(r"held in (.+?) \(PID (\d+)\)", text))
     reason = text.splitlines()[0] if text else "unknown reason"
     return ConfigError(
         what=f"The warehouse {path} cannot be opened: {reason}",
@@ -191,3 +197,13 @@ def why_closed(path: Path, text: str) -> ConfigError | Held:
         " --destination.",
         state=UNCHANGED,
     )
+
+
+def held_by(path: Path, holder: re.Match[str] | None) -> Held:
+    pid = int(holder[2]) if holder else None
+    who = f"{holder[1]}, process {pid}," if holder else "Another program"
+    note = note_on(path, pid) if pid else None
+    since = f" since {note['since']}" if note else ""
+    found = held(f"{who} holds the warehouse {path}{since}.")
+    found.pid = pid
+    return found

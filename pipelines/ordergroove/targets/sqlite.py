@@ -1,9 +1,6 @@
 """A SQLite file: a lock file beside it, no schemas, money as REAL, stamps as text."""
 
-import json
-import os
 import sqlite3
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.targets.engine import UNCHANGED, cannot_open, held
+from pipelines.ordergroove.targets.holder import leave_note, note_on, take_note_away
 from pipelines.ordergroove.targets.sql_server import SqlDatabase
 from sources.ordergroove.errors import ConfigError
 
@@ -91,11 +89,6 @@ class SqliteFile:
         # the run's, whichever of its threads opens and closes it
         return FileLock(self.path.with_name(f".{self.path.name}.lock"), thread_local=False)
 
-    @property
-    def holder(self) -> Path:
-        """Who has the lock, written by whoever took it."""
-        return self.path.with_name(f".{self.path.name}.holder")
-
     def taken_lock(self) -> FileLock:
         """Raises Held with the process that has it; the lock ends with the process."""
         lock = self.lock()
@@ -107,8 +100,7 @@ class SqliteFile:
         except OSError as error:
             do = "Name a file in a directory that you may write to, with --destination."
             raise cannot_open(self.settings, f"{error.strerror}.", do) from None
-        note = {"pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"}
-        self.holder.write_text(json.dumps(note))
+        leave_note(self.path)
         return lock
 
     def refuse_held(self) -> None:
@@ -126,17 +118,14 @@ class SqliteFile:
         """The rights on a file are whoever checks files to tell."""
 
     def held_by(self) -> "Held":
-        try:
-            note = json.loads(self.holder.read_text())
-            who = f"Process {note['pid']} holds the warehouse {self.path} since {note['since']}."
-        except (OSError, ValueError, KeyError, TypeError):
-            who = f"Another run holds the warehouse {self.path}."
-        return held(who)
+        note = note_on(self.path)
+        if note is None:
+            return held(f"Another run holds the warehouse {self.path}.")
+        return held(f"Process {note['pid']} holds the warehouse {self.path} since {note['since']}.")
 
     def let_go(self, lock: FileLock | None) -> None:
         if lock is not None:
-            with suppress(OSError):
-                self.holder.unlink()
+            take_note_away(self.path)
             lock.release()
 
     def given_to_dlt(self) -> tuple[Any, str]:
