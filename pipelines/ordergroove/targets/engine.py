@@ -95,6 +95,16 @@ def who_we_are() -> str:
     return f"ordergroove process {os.getpid()} on {socket.gethostname()}"[:63]
 
 
+@contextmanager
+def closed_on_failure(connection: Any) -> Iterator[None]:
+    """Closes the connection when the block fails: nobody else will."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
 def held(what: str) -> Held:
     return Held(
         what=what,

@@ -11,6 +11,7 @@ from pipelines.ordergroove.targets.address import Address, address_of
 from pipelines.ordergroove.targets.engine import (
     UNCHANGED,
     cannot_open,
+    closed_on_failure,
     first_line,
     held,
     missing_driver,
@@ -54,13 +55,10 @@ class MariadbServer:
 
     def connect(self, *, read_only: bool) -> SqlDatabase:
         connection = self.connected()
-        try:
-            if not read_only:
+        if not read_only:
+            with closed_on_failure(connection):
                 self.take_lock(connection)
                 self.make_databases(connection)
-        except BaseException:
-            connection.close()
-            raise
         return self.database(connection)
 
     def connected(self) -> Any:

@@ -9,6 +9,7 @@ from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.targets.address import Address, address_of
 from pipelines.ordergroove.targets.engine import (
     cannot_open,
+    closed_on_failure,
     first_line,
     held,
     missing_driver,
@@ -55,13 +56,10 @@ class PostgresServer:
 
     def connect(self, *, read_only: bool) -> SqlDatabase:
         connection = self.connected()
-        try:
-            if not read_only:
+        if not read_only:
+            with closed_on_failure(connection):
                 take_lock(connection, self.settings)
                 refuse_without_rights(connection, self.settings)
-        except BaseException:
-            connection.close()
-            raise
         return self.database(connection)
 
     def connected(self) -> Any:
