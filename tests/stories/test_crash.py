@@ -11,7 +11,6 @@ import duckdb
 import httpx
 import pytest
 
-from pipelines.ordergroove.reading import SECONDS_A_BATCH
 from pipelines.ordergroove.warehouse import opened
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Rules, Sandbox, World
@@ -46,7 +45,7 @@ def test_a_first_load_that_was_killed_ends_as_if_nothing_had_happened(
     with staged(merchant(number), tmp_path, delay_s=DELAY_S) as stage:
         kill_after(stage, first_load_s * rng.uniform(0.2, 0.95))
         assert_whole_or_absent(stage)
-        saved, commits = positions(stage), commits_of(stage)
+        saved = positions(stage)
         before = len(stage.sandbox.calls)
         if number % 3 == 0:
             stage.world.advance(days=1)
@@ -59,7 +58,7 @@ def test_a_first_load_that_was_killed_ends_as_if_nothing_had_happened(
         assert stage.query("select count(*) from sync_runs where status = 'running'") == [(0,)]
         for name, entity in ENTITIES.items():
             if entity.is_incremental:
-                assert_goes_on(stage, before, name, saved.get(name, {}), commits)
+                assert_goes_on(stage, before, name, saved.get(name, {}))
 
 
 def kill_after(stage: Stage, seconds: float) -> None:
@@ -68,7 +67,7 @@ def kill_after(stage: Stage, seconds: float) -> None:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
 
 
 def assert_whole_or_absent(stage: Stage) -> None:
@@ -95,30 +94,15 @@ def positions(stage: Stage) -> dict[str, dict[str, Any]]:
         return warehouse.positions()
 
 
-def commits_of(stage: Stage) -> list[float]:
-    """When packages were committed, by the clock of the sandbox's calls."""
-    if not tables_of(stage):
-        return []
-    monotonic = time.monotonic() - time.time()
-    found = stage.query("select epoch(inserted_at) from _dlt_loads where status = 0 order by 1")
-    return [instant + monotonic for (instant,) in found]
+def assert_goes_on(stage: Stage, before: int, name: str, saved: dict[str, Any]) -> None:
+    """The second run went on where the last package had left off.
 
-
-def assert_goes_on(
-    stage: Stage, before: int, name: str, saved: dict[str, Any], commits: list[float]
-) -> None:
-    """The second run went on where the last package had left off; little was read twice."""
-    calls = [call for call in stage.sandbox.calls if call.entity == name]
+    How far that may be behind what was read is counted in targets/test_crash_matrix.py.
+    """
     again = [call for call in stage.calls_since(before) if call.entity == name]
-    earlier = calls[: len(calls) - len(again)]
     window = saved.get("window")
     if window and window["next"]:
         asked = httpx.URL(window["next"]).params.multi_items()
         assert sorted(again[0].query) == sorted(asked)
     elif saved.get("watermark"):
         assert len(again[0].query) > 1, "a finished window was read again from its beginning"
-    twice = [call for call in earlier if call.query in {c.query for c in again}]
-    # pages that were read before the last package but one was committed are in that or the last;
-    # a page can wait a second for its batch to fill
-    if len(commits) >= 2 and twice:
-        assert min(call.ended for call in twice) > commits[-2] - SECONDS_A_BATCH - 0.5

@@ -14,7 +14,6 @@ import pytest
 
 from pipelines.ordergroove.client_for import client_for
 from pipelines.ordergroove.run import Run
-from pipelines.ordergroove.stopping import FLUSH_LIMIT_S
 from pipelines.ordergroove.sync import sync
 from pipelines.ordergroove.warehouse import Warehouse, opened, scratch_in
 from sources.ordergroove.entities import ENTITIES
@@ -23,6 +22,9 @@ from tests.stories.stage import Stage, assert_true, staged
 
 if TYPE_CHECKING:
     from dlt import Pipeline
+
+PATIENCE_S = 120.0
+"""How long a stop may take on a busy machine; what it does not wait for takes longer."""
 
 BY_SIGNAL = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name
@@ -40,7 +42,7 @@ def stage(world: World, tmp_path: Path) -> Iterator[Stage]:
         yield made
 
 
-def until(happens: Callable[[], object], seconds: float = 30.0) -> None:
+def until(happens: Callable[[], object], seconds: float = 120.0) -> None:
     """Waits until something is true."""
     pause = threading.Event()
     end = time.monotonic() + seconds
@@ -55,28 +57,22 @@ def pages_asked(stage: Stage, entity: str) -> int:
 
 def stopped_at(
     stage: Stage, pages: int, number: signal.Signals
-) -> "tuple[subprocess.CompletedProcess[str], float]":
-    """A first sync that a signal meets when it asks for that page of the items.
-
-    Returns how it ended, and how long it took to.
-    """
+) -> "subprocess.CompletedProcess[str]":
+    """A first sync that a signal meets when it asks for that page of the items."""
     process = stage.start("sync", chunk_seconds="0.5")
     until(lambda: pages_asked(stage, "items") >= pages)
-    sent = time.monotonic()
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    took = time.monotonic() - sent
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err), took
+    out, err = process.communicate(timeout=PATIENCE_S)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @BY_SIGNAL
 def test_a_first_load_that_is_stopped_keeps_what_it_read_and_the_next_goes_on(
     stage: Stage, number: signal.Signals
 ) -> None:
-    done, took = stopped_at(stage, 8, number)
+    done = stopped_at(stage, 8, number)
 
     assert done.returncode == 128 + number
-    assert took < FLUSH_LIMIT_S
     assert "Traceback" not in done.stderr
     assert "Stopped by a signal. Run the same command again to go on." in done.stdout
     assert_kept(stage)
@@ -179,16 +175,14 @@ def stopped_by_hand(stage: Stage, is_time: Callable[[Run], object]) -> Run:
 
 
 def test_a_stop_before_anything_was_read_writes_nothing(world: World, tmp_path: Path) -> None:
-    silent = Sandbox(world, faults=[Fault(kind="timeout")])
+    silent = Sandbox(world, faults=[Fault(kind="timeout", seconds=2 * PATIENCE_S)])
     with staged(silent, tmp_path) as stage:
-        process = stage.start("sync")
+        process = stage.start("sync", read_timeout="10m")
         until(lambda: len(stage.sandbox.calls) >= len(ENTITIES))
-        sent = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=FLUSH_LIMIT_S + 2)
+        _, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 143
-    assert time.monotonic() - sent < FLUSH_LIMIT_S
     assert "Traceback" not in err
     assert "before everything was loaded" not in err
     with duckdb.connect(str(stage.file), read_only=True) as connection:
@@ -196,12 +190,12 @@ def test_a_stop_before_anything_was_read_writes_nothing(world: World, tmp_path: 
 
 
 def test_a_back_off_is_abandoned(world: World, tmp_path: Path) -> None:
-    patient = Sandbox(world, faults=[Fault(kind="503", retry_after=60)])
+    patient = Sandbox(world, faults=[Fault(kind="503", retry_after=int(2 * PATIENCE_S))])
     with staged(patient, tmp_path) as stage:
-        process = stage.start("sync")
+        process = stage.start("sync", retry_limit="10m")
         until(lambda: len(stage.sandbox.calls) >= len(ENTITIES))
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=FLUSH_LIMIT_S)
+        process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 143
 
@@ -214,7 +208,7 @@ def test_a_second_signal_ends_at_once_and_the_next_run_goes_on(
     until(lambda: pages_asked(stage, "items") >= 8)
     process.send_signal(number)
     process.send_signal(signal.SIGTERM if number == signal.SIGINT else signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode in (130, 143)
     assert "Traceback" not in err
@@ -226,7 +220,7 @@ def test_a_stop_publishes_no_copy(stage: Stage, tmp_path: Path) -> None:
     process = stage.start("sync", chunk_seconds="0.5", publish=str(tmp_path / "bi" / "copy.duckdb"))
     until(lambda: pages_asked(stage, "items") >= 8)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 143
     assert not (tmp_path / "bi").exists()
@@ -239,7 +233,7 @@ def test_waiting_for_a_held_warehouse_ends_with_the_signal(stage: Stage) -> None
         # it tells whom it waits for
         assert "holds the warehouse" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 143
     assert "Traceback" not in err

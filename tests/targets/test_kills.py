@@ -40,7 +40,7 @@ def killed_sync(stage: Stage, after_s: float) -> None:
         process.wait(timeout=after_s)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
 
 
 def finished_sync(stage: Stage) -> float:
