@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from tests.servers import Server, binary, mariadb, postgres
-from tests.simulation.play import play
 from tests.simulation.scene import scene_of
+from tests.simulation.seed import play
 
 Place = Callable[[], str]
 """Gives the address of a database that nobody has written to."""

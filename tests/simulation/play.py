@@ -1,14 +1,11 @@
-"""A merchant's life with a warehouse beside it, drawn from a seed: days, faults, runs, kills.
+"""A merchant's life with a warehouse beside it: days, faults, runs, kills, drawn by chance.
 
 What has to hold is checked after each step, and everything of it after each quiet sync.
 """
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -33,11 +30,10 @@ from tests.simulation.promises import (
     look_at,
     truth_of,
 )
-from tests.simulation.scene import SETTING, Scene, scene_of
+from tests.simulation.scene import SETTING
 from tests.stories.deeds import something_happens
-from tests.stories.stage import Stage, staged
+from tests.stories.stage import Stage
 
-STEPS = 8
 STRETCHES = ((8, "week"), (12, "week"), (40, "month"), (120, "year"))
 """Days of history and how they are sliced: each slice takes as long as a run."""
 
@@ -45,7 +41,6 @@ AT_THE_END = ("while the lock is released", "between two turns")
 KILLED = -9
 HELD = 4
 PASSING = ("503", "reset", "429", "truncated", "short body", "423")
-MEMORY = Path("/dev/shm")  # noqa: S108 - the system's own, for directories with names of ours
 
 
 @dataclass(kw_only=True)
@@ -260,64 +255,3 @@ class Play:
     def log(self) -> str:
         """The end of what the children have said."""
         return (self.stage.directory / "child.log").read_text("utf-8")[-4000:]
-
-
-STEPS_OF_PLAY: tuple[tuple[str, int], ...] = (
-    ("life", 5),
-    ("time", 5),
-    ("trouble", 1),
-    ("fresh_disk", 1),
-    ("another_machine", 1),
-    ("busy_sync", 2),
-    ("killed_sync", 4),
-    ("two_at_once", 1),
-    ("backfill", 1),
-    ("killed_backfill", 3),
-    ("quiet_sync", 2),
-)
-
-
-def play(seed: int, destination: str | None = None, *, steps: int = STEPS) -> Play:
-    """Plays a seed to its end. Raises AssertionError with all that led there.
-
-    `destination` is an empty database on the scene's engine, where that is a server.
-    """
-    scene, rng = scene_of(seed), Random(seed)
-    names = [name for name, weight in STEPS_OF_PLAY for _ in range(weight)]
-    chosen = [*rng.choices(names, k=steps), "sync_again"]
-    with memory() as directory:
-        if scene.engine == "sqlite":
-            destination = f"sqlite:///{directory}/warehouse.db"
-        with staged(scene.sandbox(), directory, destination=destination) as stage:
-            made = of_scene(scene, stage, rng)
-            try:
-                act(made, chosen)
-            except Exception as error:
-                told = [f"seed {seed}: {scene}", *made.told, f"{type(error).__name__}: {error}"]
-                raise AssertionError("\n".join(told)) from error
-    return made
-
-
-def of_scene(scene: Scene, stage: Stage, rng: Random) -> Play:
-    return Play(
-        stage=stage,
-        rng=rng,
-        names=scene.names,
-        zone=scene.zone,
-        lead_s=scene.lead_s,
-        is_older=scene.begins_older,
-    )
-
-
-def act(play: Play, steps: Sequence[str]) -> None:
-    for name in steps:
-        play.told.append(name)
-        getattr(play, name)()
-
-
-@contextmanager
-def memory() -> Iterator[Path]:
-    """A directory that no disk has to be waited for, where the system offers one."""
-    place = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="ordergroove-", dir=place) as directory:
-        yield Path(directory)

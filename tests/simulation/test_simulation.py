@@ -5,9 +5,10 @@
 
 import pytest
 
-from tests.simulation.play import STEPS_OF_PLAY, Play, play
+from tests.simulation.play import Play
 from tests.simulation.plug import POINTS, places
 from tests.simulation.scene import ENGINES, scene_of
+from tests.simulation.seed import STEPS_OF_PLAY, play
 
 SEEDS = (1, 2, 3, 4)
 FAILED_ONCE: dict[int, str] = {
