@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipelines.ordergroove.loading import Chunk, load
 from pipelines.ordergroove.privacy.forgotten import Forgotten, forgotten_in
 from pipelines.ordergroove.settings import Settings
+from pipelines.ordergroove.targets.duckdb_log import fold_log
 from pipelines.ordergroove.versions.history import Versions, refuse_no_history
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove.errors import EntityError
@@ -25,6 +26,7 @@ class Arrivals:
     """Takes chunks in, one after the other. Its call is `loading.load` with what belongs to it."""
 
     pipeline: "Pipeline"
+    warehouse: Warehouse
     versions: Versions
     forgotten: Forgotten
 
@@ -36,6 +38,7 @@ class Arrivals:
             fetched = [pc.min(table["_synced_at"]).as_py() for table in tables if table.num_rows]
             if fetched and name not in failed:
                 self.versions.catch_up([name], min(fetched))
+        fold_log(self.warehouse.engine)
         return failed
 
     def veil(self, chunk: Chunk) -> None:
@@ -54,4 +57,9 @@ def arrivals(settings: Settings, warehouse: Warehouse, pipeline: "Pipeline") -> 
     refuse_no_history(settings, warehouse)
     versions = Versions(warehouse=warehouse, names=settings.history)
     versions.catch_up()
-    return Arrivals(pipeline=pipeline, versions=versions, forgotten=forgotten_in(warehouse))
+    return Arrivals(
+        pipeline=pipeline,
+        warehouse=warehouse,
+        versions=versions,
+        forgotten=forgotten_in(warehouse),
+    )
