@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.ordergroove.files.tables import REJECTED
+from pipelines.ordergroove.files.tables import KEY, REJECTED
 from pipelines.ordergroove.privacy.forgotten import ID, Forgotten, forgotten_in, owner_of
 from pipelines.ordergroove.purchasing import purchases
 from pipelines.ordergroove.warehouse import Warehouse
@@ -41,6 +41,9 @@ class Beside:
     texts: tuple[str, ...] = ()
     """Columns of JSON in which such an id or key may stand anywhere."""
 
+    key: tuple[str, ...] = ()
+    """What tells rows with such columns apart."""
+
     @property
     def emptied(self) -> tuple[str, ...]:
         return (*self.personal, *self.texts)
@@ -62,7 +65,7 @@ def of_files() -> Iterator[Beside]:
             links=links_in(named),
             personal=(*(name for name in personal if name != owner), *KEPT_BESIDE),
         )
-    yield Beside(table=REJECTED, personal=(), texts=("line",))
+    yield Beside(table=REJECTED, personal=(), texts=("line",), key=KEY)
 
 
 def of_graphql() -> Iterator[Beside]:

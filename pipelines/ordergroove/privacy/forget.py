@@ -150,12 +150,18 @@ class Erasure:
             for keys in batched(((key,) for key in self.owned.get(entity, ())), KEYS_A_QUERY):
                 yield from self.emptied(beside, column, [key for (key,) in keys], erased)
         for column in beside.texts:
-            table = self.warehouse.table(beside.table)
-            found = self.warehouse.rows(
-                f'select distinct "{column}" from {table} where "{column}" is not null'
-            )
-            texts = [text for (text,) in found if words_in(text) & {self.customer, *self.objects}]
-            yield from self.emptied(beside, column, texts, erased)
+            yield from self.of_texts(beside, column, erased)
+
+    def of_texts(self, beside: Beside, column: str, erased: Erased) -> Iterator[Step]:
+        table, width = self.warehouse.table(beside.table), len(beside.key)
+        listed = ", ".join(f'"{name}"' for name in (*beside.key, column))
+        found = self.warehouse.rows(f'select {listed} from {table} where "{column}" is not null')
+        theirs = {self.customer, *self.objects}
+        where = " and ".join(f'"{name}" = ?' for name in beside.key)
+        for row in found:
+            if words_in(row[width]) & theirs:
+                erased.counts[beside.table] += 1
+                yield f'update {table} set "{column}" = null where {where}', row[:width]
 
     def emptied(
         self, beside: Beside, column: str, values: Sequence[Any], erased: Erased
