@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -15,7 +15,7 @@ from pendulum import DateTime
 
 from pipelines.ordergroove.webhooks.inbox import Inbox, inbox_at
 from pipelines.ordergroove.webhooks.values import InboxAddress
-from sources.ordergroove.sandbox import Mischief, Sender, World
+from sources.ordergroove.sandbox import Call, Mischief, Sender, World
 from sources.ordergroove.webhooks.events import letter_of
 from tests.stories.by_hand import KEY, ByHand, by_hand
 from tests.stories.deeds import something_happens
@@ -68,7 +68,17 @@ class Life:
         """A run by a clock that is right, or ten minutes off, with the objects in any order."""
         lead_s = self.rng.choice((0, 600, -600))
         now: DateTime = pendulum.instance(self.world.now).add(seconds=lead_s)
-        return self.warehouse.sync(self.rng.sample(NAMES, len(NAMES)), now).exit_code()
+        self.run = self.warehouse.sync(self.rng.sample(NAMES, len(NAMES)), now)
+        return self.run.exit_code()
+
+    def assert_told(self, calls: Sequence[Call]) -> None:
+        """Every request of the last run but those of its windows stands in the ledger."""
+        counted = sum("status" in dict(call.query) or call.path_key is not None for call in calls)
+        told = self.warehouse.warehouse.rows(
+            "select sum(sweep_requests) from ordergroove.sync_runs where run_id = ?",
+            [self.run.run_id],
+        )
+        assert told == [(counted,)]
 
     def sync_while_it_goes_on(self) -> None:
         """A run during which the world does not stand still."""
@@ -174,8 +184,11 @@ def test_after_each_of_200_random_rounds_one_run_has_marked_what_was_deleted(
             if number % 5 == 0:
                 made.sync_while_it_goes_on()
                 made.assert_none_wrongly()
+            before = len(made.warehouse.sandbox.calls)
             assert made.sync() == 0
             made.assert_marked()
+            if server == "sandbox":
+                made.assert_told(made.warehouse.sandbox.calls[before:])
         assert len(made.world.deleted) > ROUNDS
 
 
