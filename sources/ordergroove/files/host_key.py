@@ -5,7 +5,7 @@ from typing import Any
 import asyncssh
 
 from sources.ordergroove.errors import ConfigError
-from sources.ordergroove.files.server import PORT, Address, Trust
+from sources.ordergroove.files.server import Address, Trust
 
 NOBODY: tuple[list[Any], ...] = ([],) * 7
 """What asyncssh calls no trusted, no revoked and no other keys."""
@@ -60,13 +60,14 @@ class HostKeys:
 
     def remedy(self, fingerprint: str) -> str:
         doubt = "Somebody may be in between. " if self.is_changed or self.trust.fingerprints else ""
-        line = f"set ORDERGROOVE_SFTP_FINGERPRINT={fingerprint}"
+        accept = f"set ORDERGROOVE_SFTP_FINGERPRINT={fingerprint}"
         if not self.trust.fingerprints:
-            port = "" if self.address.port == PORT else f"-p {self.address.port} "
-            old = f"ssh-keygen -R '{self.address.server}', then " if self.is_changed else ""
-            line += f", or run {old}ssh-keyscan {port}{self.address.host}"
-            line += f" >> {self.trust.known_hosts}"
-        return f"{doubt}Compare it with the fingerprint that Ordergroove gave you; if equal, {line}"
+            file, there = self.trust.known_hosts, self.address
+            old = f"ssh-keygen -R '{there.server}' -f {file}, then " if self.is_changed else ""
+            accept += f", or accept it in {old}sftp -P {there.port}"
+            accept += f" -o UserKnownHostsFile={file} {there.user}@{there.host}"
+        do = "Compare it with the fingerprint that Ordergroove gave you; if equal,"
+        return f"{doubt}{do} {accept}"
 
 
 NOT_CONNECTED = "No password or key was sent, and nothing was written."
