@@ -62,7 +62,7 @@ def test_a_first_run_reads_everything_and_a_plan_of_it_makes_no_file(new: Stage)
         "orders": "everything",
         "cancel_reasons": "whole list",
     }
-    assert [plan.requests for plan in plans.values()] == [None, None]
+    assert [plan.pages_last_time for plan in plans.values()] == [None, None]
     assert list(new.directory.iterdir()) == []
     assert len(new.sandbox.calls) == before
 
@@ -93,20 +93,20 @@ def test_what_a_run_asks_for_is_what_its_plan_said(synced: Stage) -> None:
 
 
 def test_pages_are_those_of_the_last_run_of_the_same_kind(synced: Stage) -> None:
-    first = plans_of(synced)["cancel_reasons"].requests
+    first = plans_of(synced)["cancel_reasons"].pages_last_time
     assert first == 1
-    assert plans_of(synced)["orders"].requests is None
+    assert plans_of(synced)["orders"].pages_last_time is None
     pages = synced.query("select pages from sync_runs where entity = 'orders'")[0][0]
-    assert plans_of(synced, Ask(full_refresh=True))["orders"].requests == pages
+    assert plans_of(synced, Ask(full_refresh=True))["orders"].pages_last_time == pages
 
     synced.sync(*NAMES)
 
-    assert plans_of(synced)["orders"].requests == 1
-    assert plans_of(synced, Ask(full_refresh=True))["orders"].requests == pages
+    assert plans_of(synced)["orders"].pages_last_time == 1
+    assert plans_of(synced, Ask(full_refresh=True))["orders"].pages_last_time == pages
 
 
 def test_pages_of_a_run_that_was_cut_short_do_not_count(synced: Stage) -> None:
-    pages = plans_of(synced, Ask(full_refresh=True))["orders"].requests
+    pages = plans_of(synced, Ask(full_refresh=True))["orders"].pages_last_time
     with duckdb.connect(str(synced.file)) as connection:
         connection.execute(
             "insert into ordergroove.sync_runs by name select * replace"
@@ -114,7 +114,7 @@ def test_pages_of_a_run_that_was_cut_short_do_not_count(synced: Stage) -> None:
             " started_at + interval 1 minute as started_at)"
             " from ordergroove.sync_runs where entity = 'orders'"
         )
-    assert plans_of(synced, Ask(full_refresh=True))["orders"].requests == pages
+    assert plans_of(synced, Ask(full_refresh=True))["orders"].pages_last_time == pages
 
 
 def test_a_list_that_is_not_due_is_left_out_unless_it_is_named(synced: Stage) -> None:
@@ -129,6 +129,8 @@ def test_since_and_full_refresh_change_the_plan(synced: Stage) -> None:
     since = pendulum.datetime(2026, 1, 1)
     plans = plans_of(synced, Ask(since=since))
     assert (plans["orders"].does, plans["orders"].since) == ("changes", since)
+    # what the last run took, from another time on, says nothing
+    assert plans["orders"].pages_last_time is None
     assert plans["cancel_reasons"].does == "whole list"
     assert plans_of(synced, Ask(full_refresh=True))["orders"].does == "everything"
 
@@ -164,7 +166,8 @@ def test_a_window_left_over_is_gone_on_with(new: Stage) -> None:
 def test_a_position_that_cannot_be_trusted_is_told_and_hides_nothing_else(new: Stage) -> None:
     left_over(new, pendulum.now("UTC").add(days=3))
     plans = plans_of(new)
-    assert "lies in the future" in plans["orders"].does
+    assert plans["orders"].does == "nothing"
+    assert "lies in the future" in (plans["orders"].why or "")
     assert plans["cancel_reasons"].does == "whole list"
     assert plans_of(new, Ask(full_refresh=True))["orders"].does == "everything"
 
@@ -191,11 +194,11 @@ SINCE = pendulum.datetime(2026, 6, 10, 18)
     ("plan", "line"),
     [
         (
-            Planned(entity="orders", does="changes", since=SINCE, requests=1),
+            Planned(entity="orders", does="changes", since=SINCE, pages_last_time=1),
             "orders: changes since 2026-06-10 14:00 EDT (1 page last time)",
         ),
         (
-            Planned(entity="orders", does="everything", requests=1200),
+            Planned(entity="orders", does="everything", pages_last_time=1200),
             "orders: everything from the beginning (1,200 pages last time)",
         ),
         (
@@ -203,7 +206,7 @@ SINCE = pendulum.datetime(2026, 6, 10, 18)
             "products: not due, read 2026-06-10 14:00 EDT",
         ),
         (Planned(entity="products", does="whole list"), "products: the whole list"),
-        (Planned(entity="orders", does="{odd} error"), "orders: {odd} error"),
+        (Planned(entity="orders", does="nothing", why="{odd} error"), "orders: {odd} error"),
     ],
 )
 def test_a_plan_is_told_on_the_merchants_clock(plan: Planned, line: str) -> None:
@@ -212,7 +215,7 @@ def test_a_plan_is_told_on_the_merchants_clock(plan: Planned, line: str) -> None
 
 def test_the_text_of_several_stands_in_columns_and_says_that_nothing_happened() -> None:
     plans = [
-        Planned(entity="orders", does="It broke.\nMend it."),
+        Planned(entity="orders", does="nothing", why="It broke.\nMend it."),
         Planned(entity="cancel_reasons", does="whole list"),
     ]
     assert as_text(plans, ZONE).splitlines() == [
@@ -226,8 +229,8 @@ def test_the_text_of_several_stands_in_columns_and_says_that_nothing_happened() 
 
 def test_the_json_of_a_plan_keeps_its_shape() -> None:
     plans = [
-        Planned(entity="orders", does="changes", since=SINCE, requests=3),
-        Planned(entity="products", does="whole list"),
+        Planned(entity="orders", does="changes", since=SINCE, pages_last_time=3),
+        Planned(entity="products", does="nothing", why="It broke."),
     ]
     assert json.loads(as_json(plans)) == [
         {
@@ -235,6 +238,13 @@ def test_the_json_of_a_plan_keeps_its_shape() -> None:
             "does": "changes",
             "since": "2026-06-10T18:00:00Z",
             "pages_last_time": 3,
+            "why": None,
         },
-        {"entity": "products", "does": "whole list", "since": None, "pages_last_time": None},
+        {
+            "entity": "products",
+            "does": "nothing",
+            "since": None,
+            "pages_last_time": None,
+            "why": "It broke.",
+        },
     ]

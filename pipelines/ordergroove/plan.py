@@ -38,11 +38,14 @@ class Planned:
 
     entity: str
     does: str
-    """`everything`, `changes`, `goes on`, `whole list`, `not due` or the reason why not."""
+    """One of WORDS: `everything`, `changes`, `goes on`, `whole list`, `not due` or `nothing`."""
 
     since: DateTime | None = None
-    requests: int | None = None
+    pages_last_time: int | None = None
     """What the last run of the same kind took; None when there was none."""
+
+    why: str | None = None
+    """The message of what stands in the way, where it does nothing."""
 
 
 def dry_run(settings: Settings, names: Sequence[str], ask: Ask) -> list[Planned]:
@@ -62,7 +65,7 @@ def dry_run(settings: Settings, names: Sequence[str], ask: Ask) -> list[Planned]
     plans = []
     for name, made in progress.items():
         if made.error is not None:
-            plans.append(Planned(entity=name, does=str(made.error)))
+            plans.append(Planned(entity=name, does="nothing", why=str(made.error)))
         elif name in not_due:
             plans.append(Planned(entity=name, does="not due", since=not_due[name]))
         else:
@@ -70,7 +73,7 @@ def dry_run(settings: Settings, names: Sequence[str], ask: Ask) -> list[Planned]
             does = kind_of(window, is_incremental=made.entity.is_incremental)
             # what a run from another time on took says nothing
             took = pages.get((name, window.since is None)) if ask.since is None else None
-            plans.append(Planned(entity=name, does=does, since=window.since, requests=took))
+            plans.append(Planned(entity=name, does=does, since=window.since, pages_last_time=took))
     return plans
 
 
@@ -110,6 +113,7 @@ WORDS = {
     "goes on": "goes on where it was interrupted, then what changed since",
     "whole list": "the whole list",
     "not due": "not due, read {since}",
+    "nothing": "{why}",
 }
 
 
@@ -119,9 +123,10 @@ def as_text(plans: Sequence[Planned], zone: str) -> str:
     lines = []
     for plan in plans:
         since = f"{plan.since.in_timezone(zone):%Y-%m-%d %H:%M %Z}" if plan.since else ""
-        words = WORDS.get(plan.does)
-        text = words.format(since=since) if words else plan.does.replace("\n", f"\n{'':{width}} ")
-        took = f" ({so_many(plan.requests, 'page')} last time)" if plan.requests else ""
+        why = (plan.why or "").replace("\n", f"\n{'':{width}} ")
+        text = WORDS[plan.does].format(since=since, why=why)
+        pages = plan.pages_last_time
+        took = f" ({so_many(pages, 'page')} last time)" if pages else ""
         lines.append(f"{plan.entity + ':':{width}} {text}{took}")
     return "\n".join([*lines, "", "Nothing was asked of Ordergroove and nothing was written."])
 
@@ -133,7 +138,8 @@ def as_json(plans: Sequence[Planned]) -> str:
                 "entity": plan.entity,
                 "does": plan.does,
                 "since": iso(plan.since),
-                "pages_last_time": plan.requests,
+                "pages_last_time": plan.pages_last_time,
+                "why": plan.why,
             }
             for plan in plans
         ],
