@@ -103,6 +103,18 @@ def test_a_value_that_differs_shows_only_when_every_field_is_compared(stage: Sta
     assert told(stage, "--deep")[0] == 0
 
 
+def test_what_is_repaired_is_in_the_read_copy_too(stage: Stage) -> None:
+    copy = stage.directory / "copy.duckdb"
+    tamper(stage, "delete from customers")
+    fix = ("reconcile", "customers", "--fix")
+
+    assert stage.command(*fix, publish=str(copy)).returncode == 0
+
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        told = connection.execute("select count(*) from ordergroove.customers").fetchall()
+    assert told == [(len(stage.truth("customers")),)]
+
+
 def test_what_changed_since_the_last_sync_is_no_difference(stage: Stage) -> None:
     stage.world.advance(hours=5)
     stage.world.touch_customer(stage.world.rows("customers")[0].record["merchant_user_id"])

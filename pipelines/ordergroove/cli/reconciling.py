@@ -44,6 +44,7 @@ def reconcile(named: tuple[str, ...], **flags: Any) -> None:
     """
     from pipelines.ordergroove.reconciling import reconcile as reconciling
     from pipelines.ordergroove.reconciling import text as reconcile_text
+    from pipelines.ordergroove.warehouse import file_of, published
 
     settings = settings_of(flags)
     since = instant_asked(flags["since"], settings.timezone) if flags["since"] else None
@@ -61,6 +62,8 @@ def reconcile(named: tuple[str, ...], **flags: Any) -> None:
     )
     told = reconcile_text.as_json(found) if flags["as_json"] else None
     say(reconcile_text.as_text(found) if told is None else json.dumps(told, indent=2))
+    if settings.publish and any(made.repaired for made in found):
+        published(file_of(settings), settings.publish)
     sys.exit(reconciling.exit_code_of(found))
 
 
