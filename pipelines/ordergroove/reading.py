@@ -193,6 +193,9 @@ class Reader:
     pause: threading.Event = field(default_factory=threading.Event)
     """Set: reading ends with the page that is on its way."""
 
+    batch_s: float = SECONDS_A_BATCH
+    """How long pages are gathered until they become a batch."""
+
     @property
     def fingerprint(self) -> str:
         return fingerprint_of(self.entity, zone=self.plan.zone, base_url=str(self.client.base))
@@ -249,7 +252,7 @@ class Reader:
 
     def batches(self, window: Window) -> Iterator[tuple["Held", Window]]:
         """Enough pages for a batch each time, with the window after them."""
-        held = Held()
+        held = Held(self.batch_s)
         for page, after in self.pages(window):
             held.add(page)
             is_over = not after.is_open or self.pause.is_set()
@@ -258,7 +261,7 @@ class Reader:
             yield held, after
             if is_over:
                 return
-            held = Held()
+            held = Held(self.batch_s)
 
     def labelled(self, position: Position, batch: Batch) -> Position:
         """The position with where its rows came from and how they were read."""
@@ -312,10 +315,10 @@ class Reader:
 class Held:
     """Pages on their way to become a batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.pages: list[Page] = []
         self.bytes = 0
-        self._began = time.monotonic()
+        self._until = time.monotonic() + seconds
 
     def add(self, page: Page) -> None:
         self.pages.append(page)
@@ -326,7 +329,7 @@ class Held:
         return (
             len(self.pages) >= PAGES_A_BATCH
             or self.bytes >= BYTES_A_BATCH
-            or time.monotonic() - self._began >= SECONDS_A_BATCH
+            or time.monotonic() >= self._until
         )
 
 

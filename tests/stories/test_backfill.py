@@ -15,7 +15,7 @@ import httpx
 import pendulum
 import pytest
 
-from pipelines.ordergroove.backfilling.backfill import Backfilled, Times, backfill
+from pipelines.ordergroove.backfilling.backfill import Backfilled, Times, backfill, chunk_seconds
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.client_for import client_for
 from pipelines.ordergroove.preflight import Ask
@@ -299,8 +299,8 @@ def test_a_sync_gets_its_turn_between_two_slices(stage: Stage) -> None:
             begun.set()
 
     def sync_beside() -> None:
-        begun.wait(timeout=60)
-        done.append(stage.command("sync", "--lock-timeout", "60s", "cancel_reasons"))
+        begun.wait(timeout=120)
+        done.append(stage.command("sync", "--lock-timeout", "110s", "cancel_reasons"))
         done.append(len(turns))
 
     done: list[Any] = []
@@ -308,7 +308,7 @@ def test_a_sync_gets_its_turn_between_two_slices(stage: Stage) -> None:
     beside.start()
     asked = lately(stage, "month", days=120)
     run(stage, asked, "orders", on_change=look, times=Times())
-    beside.join(timeout=60)
+    beside.join(timeout=120)
 
     synced, turns_by_then = done
     assert synced.returncode == 0, synced.stderr
@@ -323,6 +323,11 @@ def test_a_turn_that_takes_too_long_lets_go_in_the_middle_of_a_slice(stage: Stag
     pages = len(lists_of(stage.sandbox.calls, "orders"))
     calm = -(-len(stage.truth("orders")) // 100) + 4
     assert pages <= calm + 2
+
+
+def test_chunks_are_short_at_first_and_at_last_as_long_as_those_of_a_sync() -> None:
+    seconds = [chunk_seconds(5.0, read_s) for read_s in (0.0, 40.0, 200.0, 1000.0, 9000.0)]
+    assert seconds == [0.25, 0.25, 1.0, 5.0, 5.0]
 
 
 def test_a_window_left_over_does_not_stand_for_what_changed_meanwhile(tmp_path: Path) -> None:
@@ -369,7 +374,7 @@ def test_a_page_that_does_not_come_is_left_behind_and_asked_for_again(stage: Sta
         if request.url.path.startswith("/orders") and not asked.is_set():
             asked.set()
             # until the first turn has ended without it
-            assert turn_is_over.wait(60)
+            assert turn_is_over.wait(120)
         return exchange(stage.sandbox, request)
 
     def look(made: Backfilled) -> None:
@@ -476,9 +481,9 @@ def killed_at_page(stage: Stage, words: list[str], number: int) -> list[Call]:
     stage.sandbox.on_page = on_page
     process = stage.start(*words, chunk_seconds="0.2")
     for _ in range(number):
-        assert shown.acquire(timeout=60), "it came to its end before"
+        assert shown.acquire(timeout=120), "it came to its end before"
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     stage.sandbox.on_page = None
     assert process.returncode == -signal.SIGKILL
     return [*stage.calls_since(before)]

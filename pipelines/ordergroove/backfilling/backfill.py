@@ -18,7 +18,14 @@ from pendulum import DateTime
 from pipelines.ordergroove.backfilling.reading import Asked, Lack, Share, turn_of
 from pipelines.ordergroove.chunking import LOOK_EVERY_S, Loader
 from pipelines.ordergroove.preflight import Ask, environment_of, progress_of, refuse_future
-from pipelines.ordergroove.reading import Deliveries, Plan, Reader, hand_over, new_queue
+from pipelines.ordergroove.reading import (
+    SECONDS_A_BATCH,
+    Deliveries,
+    Plan,
+    Reader,
+    hand_over,
+    new_queue,
+)
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.sync import LAST_ANSWERS_S
@@ -45,6 +52,12 @@ PAUSE_S = 0.75
 
 DAY_S = 86_400.0
 """How long a backfill waits for whoever took its turn."""
+
+PARTS = 200
+"""A chunk is as long as this part of the reading so far: what a kill costs is a part of it, too."""
+
+SHORTEST = 20
+"""But not shorter than this part of the chunks of a sync: each costs the warehouse some work."""
 
 MOST_FAILURES = 10
 RETRY_S = 30.0
@@ -145,6 +158,7 @@ class Turns:
         self.times = times
         self.threads: dict[str, threading.Thread] = {}
         self.left_behind: set[str] = set()
+        self.began = time.monotonic()
         self.failures: Counter[str] = Counter()
 
     @property
@@ -189,9 +203,10 @@ class Turns:
         turn = replace(self.made.run, progress={p.entity.name: p for p in self.active})
         queue = new_queue()
         pause = threading.Event()
+        chunk_s = chunk_seconds(self.settings.chunk_seconds, time.monotonic() - self.began)
         with scratch_in(self.settings.state_dir) as scratch, self.bounded(turn, queue, pause):
-            self.start_readers(turn, queue, pause, now)
-            Loader(
+            self.start_readers(turn, queue, pause, now, chunk_s)
+            loader = Loader(
                 turn,
                 warehouse.pipeline(scratch),
                 warehouse,
@@ -201,7 +216,9 @@ class Turns:
                 Ask(only_reads=True),
                 self.stopped_by,
                 lambda run: self.on_change(self.made),
-            ).run()
+            )
+            loader.chunk_seconds = chunk_s
+            loader.run()
         self.take_down(turn)
 
     def look_up(self, warehouse: Warehouse, now: DateTime) -> None:
@@ -240,7 +257,7 @@ class Turns:
                 del run.progress[progress.entity.name]
 
     def start_readers(
-        self, turn: Run, queue: Deliveries, pause: threading.Event, now: DateTime
+        self, turn: Run, queue: Deliveries, pause: threading.Event, now: DateTime, chunk_s: float
     ) -> None:
         plan = Plan(
             started_at=now,
@@ -250,7 +267,12 @@ class Turns:
         )
         for name, made in turn.progress.items():
             reader = Reader(
-                entity=made.entity, client=self.client, plan=plan, tally=made.tally, pause=pause
+                entity=made.entity,
+                client=self.client,
+                plan=plan,
+                tally=made.tally,
+                pause=pause,
+                batch_s=min(SECONDS_A_BATCH, chunk_s),
             )
             deliveries = turn_of(self.made.shares[name], reader, made.before)
             thread = threading.Thread(
@@ -309,6 +331,15 @@ class Turns:
                 if self.client.stop.is_set():
                     until = min(until, time.monotonic() + LAST_ANSWERS_S)
         self.threads.clear()
+
+
+def chunk_seconds(of_sync: float, read_s: float) -> float:
+    """How long pages are gathered before they are loaded, once `read_s` have been read.
+
+    A kill costs a chunk and what was read while the last one was loaded. That shall stay small
+    beside what was read already, so chunks are short at first and as long as a sync's at last.
+    """
+    return max(of_sync / SHORTEST, min(of_sync, read_s / PARTS))
 
 
 def last_one(progress: Progress, asked: Asked) -> Backfill | None:
