@@ -20,7 +20,8 @@ PATIENCE_S = 300.0
 """A child that has not ended by then hangs, however busy the machine."""
 
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(["tests.simulation.warm"])
+# the main module too, or each fork would import it again
+forks.set_forkserver_preload(["__main__", "tests.simulation.warm"])
 
 
 class Endless(AssertionError):
