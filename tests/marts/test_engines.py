@@ -5,7 +5,7 @@ The same tables are put into each of them.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,9 @@ from pipelines.ordergroove.sql_layer import views
 from pipelines.ordergroove.sql_layer.database import Database, InWarehouse, quoted
 from pipelines.ordergroove.sql_layer.models import Model, models
 from pipelines.ordergroove.sql_layer.views import check
-from tests.marts.shops import ZONE, apply, copied, lived, warehouse_of
+from sources.ordergroove.sandbox import World
+from tests.marts.odd_books import Books
+from tests.marts.shops import ZONE, Event, apply, copied, lived, warehouse_of
 from tests.readme import SHIPPED as QUERIES
 from tests.servers import Server
 
@@ -31,16 +33,22 @@ OWN_CLOCK = {"synced_at"}
 
 
 class Shops:
-    """A life that an oracle has counted, in a DuckDB file, and in other engines when asked for."""
+    """Books in a DuckDB file, and in other engines when they are asked for."""
 
-    def __init__(self, seed: int, directory: Path, stack: ExitStack, server: ServerOf) -> None:
-        self.seed = seed
+    def __init__(
+        self,
+        name: str,
+        books: tuple[World, Sequence[Event]],
+        directory: Path,
+        stack: ExitStack,
+        server: ServerOf,
+    ) -> None:
+        self.name = name
         self.directory = directory
         self.stack = stack
         self.server = server
-        witness = lived(seed)
-        self.world = witness.world
-        self.home = stack.enter_context(warehouse_of(self.world, directory, witness.events()))
+        self.world, events = books
+        self.home = stack.enter_context(warehouse_of(self.world, directory, events))
         self.others: dict[str, InWarehouse] = {}
 
     def on(self, name: str) -> InWarehouse:
@@ -53,12 +61,11 @@ class Shops:
     def destination(self, name: str) -> str:
         if name == "sqlite":
             return f"sqlite:///{self.directory / 'warehouse.sqlite'}"
-        database = f"life{self.seed}"
         server = self.server(name)
         if server.kind == "postgres":
             # MariaDB's are made with the collation they need
-            server.connect().cursor().execute(f"create database {database}")
-        return server.url_of(database)
+            server.connect().cursor().execute(f"create database {self.name}")
+        return server.url_of(self.name)
 
 
 ENGINES = ("postgres", "mariadb", "sqlite")
@@ -75,7 +82,9 @@ def shops(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shops]:
     with ExitStack() as stack:
-        yield Shops(11, tmp_path_factory.mktemp("shops"), stack, servers_of(request))
+        yield Shops(
+            "life11", life(11), tmp_path_factory.mktemp("shops"), stack, servers_of(request)
+        )
 
 
 def servers_of(request: pytest.FixtureRequest) -> ServerOf:
@@ -143,13 +152,32 @@ def test_a_view_gives_the_same_rows_on_every_engine(
     assert rows(other, model, kinds) == rows(shops.home, model, kinds)
 
 
-@pytest.mark.parametrize("seed", [3, 29])
+def life(seed: int) -> tuple[World, Sequence[Event]]:
+    """One that an oracle has counted."""
+    witness = lived(seed)
+    return witness.world, witness.events()
+
+
+def odd_books() -> tuple[World, Sequence[Event]]:
+    books = Books()
+    books.spoil()
+    return books.world, []
+
+
+OTHERS: dict[str, Callable[[], tuple[World, Sequence[Event]]]] = {
+    "life3": lambda: life(3),
+    "life29": lambda: life(29),
+    "odd_books": odd_books,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("engine", ["postgres", "mariadb"])
-def test_other_lives_give_the_same_marts_on_every_engine(
-    engine: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path
+def test_other_books_give_the_same_marts_on_every_engine(
+    engine: str, name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        shops = Shops(seed, tmp_path, stack, servers_of(request))
+        shops = Shops(name, OTHERS[name](), tmp_path, stack, servers_of(request))
         other = shops.on(engine)
         # the slow ones once only, whoever reads them
         done = views.apply(other, zone=ZONE, today=shops.world.now.date(), materialize=True)
