@@ -90,6 +90,8 @@ def main() -> None:
     gc.set_threshold(GARBAGE_AFTER)
     # while a package is loaded, a page that has arrived is taken up at once
     sys.setswitchinterval(SWITCH_AFTER_S)
+    # Arrow's own allocators keep what is free again; read when Arrow is imported
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
