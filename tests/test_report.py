@@ -222,6 +222,23 @@ def test_the_json_of_a_run_keeps_its_shape() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("trouble", "field"),
+    [
+        ("undrained", "webhook_events_left"),
+        ("unenriched", "enrichment_left"),
+        ("unviewed", "views_left"),
+        ("capped", "deletions_capped"),
+    ],
+)
+def test_the_json_tells_why_the_exit_code_is_not_zero(trouble: str, field: str) -> None:
+    run = run_of(made("orders"), **{trouble: EntityError("It broke.", "Mend it.")})
+    told = as_json(run)
+    assert told["exit_code"] != 0
+    assert told[field]["what"] == "It broke."
+    assert as_json(run_of(made("orders")))[field] is None
+
+
 def test_neither_text_nor_json_shows_a_cursor() -> None:
     run = run_of(made("orders", rows=3))
     assert "s3cr3t" not in summary(run) + json.dumps(as_json(run))

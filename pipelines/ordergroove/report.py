@@ -94,6 +94,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "webhook_events": run.events,
         "webhook_events_left": of_error(run.undrained) if run.undrained else None,
         "enrichment_left": of_error(run.unenriched) if run.unenriched else None,
+        "views_left": of_error(run.unviewed) if run.unviewed else None,
         "notes": run.notes,
         "deletions_unproven": [of_error(error) for error in run.unproven],
         "deletions_capped": of_error(run.capped) if run.capped else None,
