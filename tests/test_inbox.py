@@ -303,8 +303,23 @@ def test_an_inbox_does_the_same_on_every_engine(address: InboxAddress) -> None:
     inbox.mark_loaded([first.seq], AT + timedelta(microseconds=1))
     assert inbox.index()[0].loaded_at == AT + timedelta(microseconds=1)
     assert [one.seq for one in inbox.latest(1)] == [second.seq]
+    assert inbox.waiting() == (1, AT + timedelta(seconds=1), AT + timedelta(seconds=1))
     assert inbox.clear(AT + timedelta(hours=1)) == 1
     assert [one.seq for one in inbox.index()] == [second.seq]
+    inbox.close()
+
+
+def test_whoever_looks_how_much_waits_makes_no_table(address: InboxAddress) -> None:
+    inbox = inbox_at(address)
+
+    assert inbox.waiting() == (0, None, None)
+    assert not sa.inspect(inbox.engine).has_table("ordergroove_inbox")
+
+    inbox.put([letter_of(delivery(1))], AT)
+    inbox.put([letter_of(delivery(2))], AT + timedelta(hours=1))
+    assert inbox.waiting() == (2, AT, AT + timedelta(hours=1))
+    inbox.mark_loaded([one.seq for one in inbox.index()], AT)
+    assert inbox.waiting() == (0, None, AT + timedelta(hours=1))
     inbox.close()
 
 
