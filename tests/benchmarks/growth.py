@@ -115,7 +115,7 @@ def growth(plan: "Plan") -> Iterator[Result]:
     with ExitStack() as stack:
         found = stack.enter_context(places(plan.directory))
         for orders in sizes:
-            server = stack.enter_context(serving(orders, keeps_pages=False))
+            server = stack.enter_context(serving(orders))
             addresses, results = filled(plan, server, orders, found)
             yield from results
             server.touch("orders", every=orders // CHANGED_ROWS)

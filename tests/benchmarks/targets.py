@@ -22,7 +22,7 @@ BOUNDS_US = {
 """CPU microseconds for each row at most, of a first load and of an upsert."""
 
 CHANGED_EVERY = 10
-MOST_ORDERS = 30_000
+MOST_ORDERS, MOST_ROUNDS = 30_000, 2
 Place = Callable[[str], str]
 """The address of a new warehouse of that name."""
 
@@ -33,7 +33,9 @@ def targets(plan: "Plan") -> Iterator[Result]:
     orders = min(plan.orders, MOST_ORDERS)
     with serving(1) as empty, serving(orders) as server, places(plan) as found:
         rounds = [
-            (engine, place, each) for each in range(plan.rounds) for engine, place in found.items()
+            (engine, place, each)
+            for each in range(min(plan.rounds, MOST_ROUNDS))
+            for engine, place in found.items()
         ]
         for engine, place, each in rounds:
             costs[engine, "start"].append(synced(plan, empty, place(f"start{each}")))
