@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipelines.ordergroove.reading import Delivery
 from sources.ordergroove import entity_resource, source_of
 from sources.ordergroove.entities import ENTITIES
-from sources.ordergroove.errors import EntityError
+from sources.ordergroove.errors import EntityError, OrdergrooveError
 from sources.ordergroove.model import Entity
 from sources.ordergroove.rows import latest_by_key, schema_of
 from state.ordergroove.ledger import BESIDE, LEDGER
@@ -121,7 +121,10 @@ def take_back(pipeline: "Pipeline") -> None:
 
 
 def take_windows_back(pipeline: "Pipeline", chunk: Chunk) -> None:
-    """Deletes what the failed package may have said of windows: dlt merges each table by itself."""
+    """Deletes what the failed package may have said of windows: dlt merges each table by itself.
+
+    Raises OrdergrooveError when the warehouse takes not even that.
+    """
     from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
     rows = chunk.ledger.get("sync_windows", [])
@@ -130,13 +133,21 @@ def take_windows_back(pipeline: "Pipeline", chunk: Chunk) -> None:
     if not rows or is_lake(pipeline):
         return
     kept = kept_instant if "sqlalchemy" in pipeline.destination.destination_type else as_it_is
-    with pipeline.sql_client() as client, suppress(DatabaseUndefinedRelation):
-        table = client.make_qualified_table_name("sync_windows")
-        for row in rows:
-            client.execute_sql(
-                f"delete from {table} where " + " and ".join(f"{name} = %s" for name in key),
-                *(kept(row[name]) for name in key),
-            )
+    try:
+        with pipeline.sql_client() as client, suppress(DatabaseUndefinedRelation):
+            table = client.make_qualified_table_name("sync_windows")
+            for row in rows:
+                client.execute_sql(
+                    f"delete from {table} where " + " and ".join(f"{name} = %s" for name in key),
+                    *(kept(row[name]) for name in key),
+                )
+    except Exception as error:
+        # a disk that is full, a server that is gone: it concerns every object type
+        raise OrdergrooveError(
+            what=f"The warehouse takes no changes any more: {reason_of(error)}",
+            do="Mend the cause, such as a full disk, then run the same command again.",
+            state="What was loaded before that is complete; the next run goes on from there.",
+        ) from error
 
 
 def as_it_is(value: object) -> object:
