@@ -226,6 +226,21 @@ def test_a_file_issued_again_takes_the_place_of_the_older_one(stage: Stage, tmp_
     assert stage.query("select count(*) from sftp_rejected_rows") == [(0,)]
 
 
+def test_a_row_that_is_set_aside_when_a_file_is_issued_again_is_no_longer_loaded(
+    stage: Stage, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop_orders_03172025063000.csv"
+    for first, age in ((b"1,Tea,1,1,", 1_000), (b"1,Tea,1,1,,wide", 2_000), (b"1,Tea,1,1,", 3_000)):
+        path.write_bytes(HEADER + first + b"\n2,Tea,1,1,\n")
+        os.utime(path, (age, age))
+        loaded(stage, path)
+        kept, aside = (
+            stage.query(f"select count(*) from {table}")
+            for table in ("sftp_orders", "sftp_rejected_rows")
+        )
+        assert (kept, aside) == (([(1,)], [(1,)]) if age == 2_000 else ([(2,)], [(0,)]))
+
+
 def test_the_command_loads_a_directory_and_opens_no_other_file(
     stage: Stage, tmp_path: Path
 ) -> None:
