@@ -28,7 +28,10 @@ PLACES = {
         "sources.ordergroove.purchase.client",
         "sources.ordergroove.sandbox.transport",
     ),
-    "duckdb": ("pipelines.ordergroove.targets.duckdb_file",),
+    "duckdb": (
+        "pipelines.ordergroove.targets.duckdb_file",
+        "pipelines.ordergroove.targets.duckdb_log",
+    ),
     "sqlite3": ("pipelines.ordergroove.targets.sqlite",),
     "psycopg2": ("pipelines.ordergroove.targets.postgres",),
     "pymysql": ("pipelines.ordergroove.targets.mariadb",),
