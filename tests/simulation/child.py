@@ -24,6 +24,7 @@ from sources.ordergroove import client as client_module
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import OrdergrooveError
+from sources.ordergroove.run_clock import RunClock
 from state.ordergroove.slices import Slice
 from tests.simulation.older import become_older
 from tests.simulation.plug import wire
@@ -141,7 +142,8 @@ def done(deed: Deed, transport: httpx.BaseTransport | None = None) -> int:
 
 
 def past(deed: Deed, settings: Settings, client: Client) -> int:
-    now = instant(deed.now)
+    # no two of its turns begin at the same moment
+    clock = RunClock(wall=lambda: instant(deed.now))
     made = backfill(
         settings,
         deed.names,
@@ -151,7 +153,7 @@ def past(deed: Deed, settings: Settings, client: Client) -> int:
             newest_first=deed.newest_first,
         ),
         client=client,
-        times=Times(pause_s=0.0, retry_s=0.0, now=lambda: now),
+        times=Times(pause_s=0.0, retry_s=0.0, now=lambda: pendulum.instance(clock.now())),
     )
     tell(made.run)
     return made.exit_code()

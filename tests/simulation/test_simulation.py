@@ -3,12 +3,17 @@
 `make simulate SEEDS=n` plays many.
 """
 
+from dataclasses import replace
+from random import Random
+
 import pytest
 
 from tests.simulation.play import Play
 from tests.simulation.plug import POINTS, places
 from tests.simulation.scene import ENGINES, scene_of
-from tests.simulation.seed import STEPS_OF_PLAY, play
+from tests.simulation.seed import STEPS_OF_PLAY, memory, play
+from tests.stories.deeds import waiting
+from tests.stories.stage import staged
 
 SEEDS = (1, 2, 3, 4)
 FAILED_ONCE: dict[int, str] = {
@@ -24,6 +29,22 @@ def test_whatever_happens_the_warehouse_ends_right(
     engine = scene_of(seed).engine
     is_server = engine in ("postgres", "mariadb")
     play(seed, str(request.getfixturevalue(f"{engine}_url")) if is_server else None)
+
+
+def test_items_that_a_backfill_read_are_noticed_when_their_order_went_before_it_was_read() -> None:
+    """Seed 801 found it, but not each time."""
+    scene = replace(scene_of(1), zone="America/New_York")
+    with memory() as directory, staged(scene.sandbox(), directory) as stage:
+        play = Play(stage=stage, rng=Random(1), names=("orders", "items"))
+        play.last_backfill = past = play.deed(
+            since=play.now.subtract(days=90).isoformat(), until=play.now.isoformat(), unit="year"
+        )
+        assert play.child(replace(past, names=("items",))) == 0
+        stage.world.delete_order(waiting(stage.world, play.rng))
+        assert play.child(past) == 0
+        stage.world.advance(hours=30)
+
+        play.quiet_sync()
 
 
 def test_every_point_at_which_the_plug_is_pulled_is_there() -> None:

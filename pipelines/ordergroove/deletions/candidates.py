@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from pipelines.ordergroove.coverage import Stretch, covered
 from pipelines.ordergroove.stored_values import instant_of
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove import clock
@@ -253,14 +254,17 @@ def swept_until(warehouse: Warehouse, entity: Entity) -> datetime | None:
     return None if found[0][0] is None else instant_of(found[0][0])
 
 
-def was_read_whole(warehouse: Warehouse, entity: Entity) -> bool:
-    """Whether a window from the beginning on was read to its end."""
+def read_since(warehouse: Warehouse, entity: Entity) -> datetime | None:
+    """From when on all changes were read, as far as the latest window; None: no window was."""
     found = warehouse.rows(
-        f"select count(*) from {warehouse.table('sync_windows')}"
-        " where entity = ? and since is null",
+        f"select since, until from {warehouse.table('sync_windows')} where entity = ?",
         [entity.name],
     )
-    return bool(found[0][0])
+    spans = covered(
+        Stretch(since=None if since is None else instant_of(since), until=instant_of(until))
+        for since, until in found
+    )
+    return (spans[-1].since or EPOCH) if spans else None
 
 
 def absent_twice(warehouse: Warehouse, entity: Entity) -> set[Key]:

@@ -11,9 +11,9 @@ from datetime import datetime
 from pipelines.ordergroove.deletions.candidates import (
     LiveRows,
     absent_twice,
+    read_since,
     swept_until,
     wall_clock_before,
-    was_read_whole,
     windows_since,
 )
 from pipelines.ordergroove.deletions.marking import burials, mark_all, marks
@@ -181,8 +181,10 @@ class Sweep:
         """The wall-clock time before which a whole would long have been read, if it were there."""
         since = swept_until(self.warehouse, part)
         if since is None:
-            # its parts may have been read long before the wholes could be
-            since = EPOCH if was_read_whole(self.warehouse, whole) else self.began
+            # its parts may have been read long before the wholes could be, or beside a backfill
+            return wall_clock_before(
+                read_since(self.warehouse, whole) or self.began, self.settings.timezone
+            )
         return wall_clock_before(since - self.settings.overlap, self.settings.timezone)
 
     def settle(self) -> None:
