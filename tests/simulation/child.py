@@ -1,6 +1,7 @@
 """One run in a process of its own, at a time of its own, with a plug that may be pulled."""
 
 import gc
+import itertools
 import logging
 import os
 import ssl
@@ -24,7 +25,6 @@ from sources.ordergroove import client as client_module
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import OrdergrooveError
-from sources.ordergroove.run_clock import RunClock
 from state.ordergroove.slices import Slice
 from tests.simulation.older import become_older
 from tests.simulation.plug import wire
@@ -142,8 +142,8 @@ def done(deed: Deed, transport: httpx.BaseTransport | None = None) -> int:
 
 
 def past(deed: Deed, settings: Settings, client: Client) -> int:
-    # no two of its turns begin at the same moment
-    clock = RunClock(wall=lambda: instant(deed.now))
+    # no two of its turns begin at the same moment, and none when the world is not yet
+    began, turns = instant(deed.now).subtract(seconds=1), itertools.count(1)
     made = backfill(
         settings,
         deed.names,
@@ -153,7 +153,7 @@ def past(deed: Deed, settings: Settings, client: Client) -> int:
             newest_first=deed.newest_first,
         ),
         client=client,
-        times=Times(pause_s=0.0, retry_s=0.0, now=lambda: pendulum.instance(clock.now())),
+        times=Times(pause_s=0.0, retry_s=0.0, now=lambda: began.add(microseconds=next(turns))),
     )
     tell(made.run)
     return made.exit_code()
