@@ -91,9 +91,12 @@ def canary(
     wait_s = span_asked("--wait", wait)
     settings = settings_of(flags)
     steps = []
-    for step in fly(settings, product=product, keep=keep, wait_s=wait_s, debug=debug):
-        steps.append({"step": step.name, "took_s": round(step.took_s, 1), "what": step.what})
-        if not as_json:
-            say(f"{step.name:14} {step.took_s:6.1f} s  {step.what}")
-    if as_json:
-        say(json.dumps(steps, indent=2))
+    try:
+        for step in fly(settings, product=product, keep=keep, wait_s=wait_s, debug=debug):
+            steps.append({"step": step.name, "took_s": round(step.took_s, 1), "what": step.what})
+            if not as_json:
+                say(f"{step.name:14} {step.took_s:6.1f} s  {step.what}")
+    finally:
+        # how far it came, whatever ended it
+        if as_json:
+            say(json.dumps(steps, indent=2))

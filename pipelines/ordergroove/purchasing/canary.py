@@ -121,7 +121,8 @@ class Flight:
         sent_at = pendulum.now("UTC")
         outcome = Outcome(merchant_order_id=self.order_id, state=State.SENDING)
         self.note(outcome, sent_at)
-        with closing(purchases_at(self.settings, self.settings.purchase_host)) as purchases:
+        host = self.settings.purchase_host
+        with closing(purchases_at(self.settings, host, result_limit_s=self.wait_s)) as purchases:
             try:
                 outcome = purchases.send(purchase_of(merchant, self.order_id, chosen, sku))
                 self.note(outcome, sent_at)

@@ -42,8 +42,11 @@ PERSONAL = ("errors",)
 JSON = {"data_type": "json"}
 
 
-def purchases_at(settings: Settings, url: str) -> Purchases:
-    """A client of one of Ordergroove's hosts. Raises ConfigError when there is no key."""
+def purchases_at(settings: Settings, url: str, *, result_limit_s: float = 0.0) -> Purchases:
+    """A client of one of Ordergroove's hosts, that waits so long for the result of a purchase.
+
+    Raises ConfigError when there is no key.
+    """
     return Purchases(
         base_url=url,
         key=settings.need_api_key(),
@@ -52,6 +55,7 @@ def purchases_at(settings: Settings, url: str) -> Purchases:
         # documented: answers take a second, and nobody should wait for more than five
         read_timeout_s=min(5.0, settings.read_timeout.total_seconds()),
         retry_limit_s=settings.retry_limit.total_seconds(),
+        result_limit_s=result_limit_s,
     )
 
 
