@@ -28,6 +28,7 @@ from tests.stories.stage import Stage, assert_true, staged
 
 EASTERN, CENTRAL = "America/New_York", "America/Chicago"
 NAMES = ("subscriptions", "orders")
+NOW = pendulum.datetime(2026, 6, 2, 15)
 
 
 @contextmanager
@@ -35,15 +36,19 @@ def synced(
     directory: Path, *faults: Fault, world: World | None = None, zone: str = EASTERN, **rules: Any
 ) -> Iterator[Stage]:
     """A merchant whose subscriptions, orders and items are in the warehouse."""
-    world = world or World(seed=8, customers=12, zone=zone, days=300, alive=False)
+    world = world or merchant(12, zone)
     sandbox = Sandbox(world, faults=faults, rules=Rules(is_ticking=True, **rules))
     with staged(sandbox, directory) as stage:
         assert stage.sync("customers", *NAMES, "items", timezone=zone).exit_code() == 0
         yield stage
 
 
+def merchant(customers: int, zone: str = EASTERN, *, days: int = 300) -> World:
+    return World(seed=8, customers=customers, zone=zone, now=NOW, days=days, alive=False)
+
+
 def small() -> World:
-    return World(seed=8, customers=2, zone=EASTERN, days=60, alive=False)
+    return merchant(2, days=60)
 
 
 def heard(
@@ -150,7 +155,7 @@ def test_each_kind_of_difference_is_found_and_repaired_through_rest(tmp_path: Pa
     ("true", "wrong"), [(EASTERN, CENTRAL), (CENTRAL, EASTERN), ("EST", "UTC")]
 )
 def test_a_zone_that_is_set_wrongly_shows_as_such(tmp_path: Path, true: str, wrong: str) -> None:
-    world = World(seed=8, customers=12, zone=true, days=300, alive=False)
+    world = merchant(12, true)
     with synced(tmp_path, world=world, zone=wrong) as stage:
         tamper(
             stage,
@@ -170,7 +175,7 @@ def test_a_zone_that_is_set_wrongly_shows_as_such(tmp_path: Path, true: str, wro
 
 
 def test_a_zone_that_nobody_names_is_told_by_its_offset(tmp_path: Path) -> None:
-    world = World(seed=8, customers=3, zone="UTC", days=60, alive=False)
+    world = merchant(3, "UTC", days=60)
     with synced(tmp_path, world=world) as stage:
         moved = (f"{name} = {name} - interval 9 hour" for name in ("created", "updated"))
         tamper(stage, f"update orders set {', '.join(moved)}, cancelled = null")
@@ -196,7 +201,7 @@ def test_what_changed_since_the_last_sync_is_no_difference(tmp_path: Path) -> No
 
 
 def test_the_limit_on_queries_bounds_what_is_read_and_the_rest_is_told(tmp_path: Path) -> None:
-    world = World(seed=8, customers=60, zone=EASTERN, days=300, alive=False)
+    world = merchant(60)
     with synced(tmp_path, world=world) as stage:
         rows = {name: len(stage.world.rows(name)) for name in NAMES}
         assert rows["orders"] > 300
@@ -293,6 +298,17 @@ def test_without_graphql_it_says_why_and_ends_with_the_code_that_fits(
         assert "GraphQL" in str(made.error) or "/graphql/" in str(made.error)
 
 
+def test_what_was_never_synced_is_told_and_the_other_compared(tmp_path: Path) -> None:
+    with synced(tmp_path, world=small()) as stage:
+        tamper(stage, "drop table subscriptions")
+        found = heard(stage)
+        by_rest = reconcile(stage.settings(), NAMES)
+
+    assert "sync subscriptions" in str(found["subscriptions"].error)
+    assert counts(found["orders"]) == (0, 0, 0)
+    assert exit_code_of([*found.values()]) == exit_code_of(by_rest) == 3
+
+
 @pytest.mark.parametrize("kind", ["404", "410"])
 def test_a_version_that_is_not_there_stops_it_with_the_setting(tmp_path: Path, kind: str) -> None:
     with synced(tmp_path, world=small()) as stage:
@@ -331,7 +347,7 @@ def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
 def test_what_graphql_cannot_tell_is_refused(
     tmp_path: Path, words: tuple[str, ...], what: str
 ) -> None:
-    with staged(Sandbox(World(seed=8, customers=1, days=2, alive=False)), tmp_path) as stage:
+    with staged(Sandbox(merchant(1, days=2)), tmp_path) as stage:
         done = stage.command("reconcile", "--via", "graphql", *words)
 
     assert done.returncode == 2

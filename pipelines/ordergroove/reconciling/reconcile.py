@@ -125,6 +125,7 @@ def looked_through(
 ) -> Comparison:
     entity = ENTITIES[name]
     try:
+        refuse_unsynced(reading.warehouse, name)
         found = compare(entity, position, reading, mender.mend if mender else lambda batch: None)
         if mender:
             found.repaired = len(found.missing) + len(found.stale)
@@ -145,11 +146,12 @@ def witnessed(
         entity = ENTITIES[name]
         sent = hearing.client.spent.requests
         share = (most_queries - sent) // (len(positions) - number)
-        witness = Witness(
-            entity=entity, position=position, hearing=hearing, most_queries=sent + share
-        )
         made = Comparison(entity=entity)
         try:
+            refuse_unsynced(hearing.warehouse, name)
+            witness = Witness(
+                entity=entity, position=position, hearing=hearing, most_queries=sent + share
+            )
             made = witness.compare()
             if mender and made.faults:
                 repaired(made, witness, position, mender)
@@ -177,6 +179,16 @@ def refuse_empty(warehouse: Warehouse) -> None:
             what="Nothing has been synced into this warehouse yet.",
             do="Run `ordergroove sync` first, or name another one with --destination or --dataset.",
             state="Nothing was written.",
+        )
+
+
+def refuse_unsynced(warehouse: Warehouse, name: str) -> None:
+    """Raises EntityError for what has no table yet."""
+    if not warehouse.has_table(name):
+        raise EntityError(
+            f"The warehouse has no {name}: they were never synced.",
+            f"Run `ordergroove sync {name}` first, or name what is to be compared.",
+            "The other object types were compared.",
         )
 
 

@@ -64,15 +64,11 @@ class Witness:
     position: Position
     hearing: Hearing
     most_queries: int
-    shared: tuple[Shared, ...] = ()
-    seen: set[str] = field(default_factory=set)
-    newer: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set, init=False)
+    newer: set[str] = field(default_factory=set, init=False)
     """Changed since the last sync."""
 
-    def compare(self) -> Comparison:
-        """Raises EntityError, KeyRefused and ConfigError when GraphQL cannot be asked."""
-        client = self.hearing.client
-        before = replace(client.spent)
+    def __post_init__(self) -> None:
         self.found = Comparison(entity=self.entity)
         self.shared = tuple(self.shown_columns())
         compared = tuple(shared.column.name for shared in self.shared)
@@ -83,6 +79,13 @@ class Witness:
         )
         self.judge = Judge(zone=self.hearing.zone, shared=self.shared)
         self.live = LiveRows(warehouse=self.hearing.warehouse, entity=self.entity)
+        self.paths = [(IDENTITY,), *(s.path for s in self.shared)]
+        (self.single,) = queries_for(ROOTS[self.entity.name], self.paths)
+
+    def compare(self) -> Comparison:
+        """Raises EntityError, KeyRefused and ConfigError when GraphQL cannot be asked."""
+        client = self.hearing.client
+        before = replace(client.spent)
         self.listen()
         self.conclude()
         self.second.queries = client.spent.requests - before.requests
@@ -102,9 +105,7 @@ class Witness:
                 yield one
 
     def listen(self) -> None:
-        root = ROOTS[self.entity.name]
-        self.paths = [(IDENTITY,), *(s.path for s in self.shared)]
-        (self.single,) = queries_for(root, self.paths)
+        """Asks for the list and what it leaves out, or for each record by itself."""
         try:
             is_complete = self.hear_list()
         except (QueryFailed, KeyRefused):
