@@ -20,6 +20,7 @@ from sources.ordergroove.graphql.answer import QueryFailed, VersionGone, sunset_
 from sources.ordergroove.graphql.client import GraphQL
 from sources.ordergroove.graphql.limits import OverLimit
 from sources.ordergroove.sandbox import Fault, Key, Rules, Sandbox, World
+from tests.answering import in_turn
 
 NOW = datetime(2026, 6, 2, 15, tzinfo=UTC)
 ORDERS = """
@@ -49,16 +50,8 @@ def asking(sandbox: Sandbox, **settings: Any) -> GraphQL:
 
 def told(*answers: httpx.Response | Exception, **settings: Any) -> GraphQL:
     """A client of a server that gives these answers in turn."""
-    left = list(answers)
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        following = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(following, Exception):
-            raise following
-        return following
-
     given: dict[str, Any] = {"key": "a-key", "back_off_s": 0.001, "retry_limit_s": 0.2} | settings
-    return GraphQL(base_url="https://one.test", transport=httpx.MockTransport(answer), **given)
+    return GraphQL(base_url="https://one.test", transport=in_turn(*answers), **given)
 
 
 def test_every_order_comes_once_page_by_page(past: World) -> None:

@@ -12,6 +12,7 @@ from sources.ordergroove.purchase.client import Purchases, encoded
 from sources.ordergroove.purchase.outcome import Outcome, State, of_result, of_sending
 from sources.ordergroove.purchase.storefront import authorization
 from sources.ordergroove.sandbox import DEMO_KEY, Fault, Rules, Sandbox, World
+from tests.answering import in_turn
 
 NOW = datetime(2026, 6, 2, 15, tzinfo=UTC)
 UNKNOWN = State.UNRESOLVED
@@ -48,17 +49,8 @@ def buying(sandbox: Sandbox, **settings: Any) -> Purchases:
 
 
 def told(*answers: httpx.Response | Exception, **settings: Any) -> Purchases:
-    left = list(answers)
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        following = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(following, Exception):
-            raise following
-        return following
-
     given: dict[str, Any] = {"key": "k", "pace": 0.001, "retry_limit_s": 0.3} | settings
-    transport = httpx.MockTransport(answer)
-    return Purchases(base_url="https://sc.test", transport=transport, **given)
+    return Purchases(base_url="https://sc.test", transport=in_turn(*answers), **given)
 
 
 def sent(client: Purchases) -> Outcome:
