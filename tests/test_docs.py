@@ -70,7 +70,15 @@ def test_every_verb_is_mentioned(verb: str) -> None:
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", TEXT))
 def test_every_link_leads_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+    file, _, anchor = target.partition("#")
+    assert (ROOT / file).exists()
+    assert not anchor or anchor in anchors()
+
+
+def anchors() -> set[str]:
+    """What a link within the README can name: its headings, in lower case, words joined."""
+    headings = re.findall(r"^##+ (.+)$", TEXT, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_promise_is_held_by_a_test_that_exists() -> None:
