@@ -124,6 +124,7 @@ class Loader:
                 self.take(chunk, delivery)
             elif is_due:
                 break
+            self.warehouse.between_loads()
             self.on_change(self.state)
         return chunk
 

@@ -80,6 +80,9 @@ class Warehouse:
         self.after_load: Callable[[], None] = lambda: None
         """Called when a package of rows has been loaded."""
 
+        self.between_loads: Callable[[], None] = lambda: None
+        """Called a few times a second while rows are waited for."""
+
     @property
     def connection(self) -> Any:
         return self.engine.connection

@@ -6,6 +6,7 @@ Nobody else can open such a file meanwhile, not even to read it.
 import logging
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -24,34 +25,54 @@ from sources.ordergroove.errors import Held
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
-"""How long what was left is good enough: a short run need not do it twice."""
+"""How long what was left is good enough: loads may follow each other quickly."""
 
 
 def leave_word(warehouse: Warehouse, command: str, started_at: DateTime) -> None:
     """Leaves word at once and after each load, until the warehouse is closed."""
-    file = warehouse.path
-    if warehouse.dialect != "duckdb" or file is None:
+    if warehouse.dialect != "duckdb" or warehouse.path is None:
         return
-    due_s = 0.0
+    word = Word(warehouse, warehouse.path, command, started_at)
+    # what earlier runs left as `running` was killed
+    word.leave(is_loading=False)
+    warehouse.after_load = word.loaded
+    warehouse.between_loads = word.keep_up
 
-    def leave(*, is_loading: bool = True) -> None:
-        nonlocal due_s
-        if time.monotonic() < due_s:
-            return
+
+class Word:
+    """What is told of a file, renewed after a load, but not for each of many in a row."""
+
+    def __init__(
+        self, warehouse: Warehouse, file: Path, command: str, started_at: DateTime
+    ) -> None:
+        self.warehouse = warehouse
+        self.file = file
+        self.command = command
+        self.started_at = started_at
+        self.is_old = False
+        self.due_s = 0.0
+
+    def loaded(self) -> None:
+        self.is_old = True
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Tells of the last load, once what was told before is old enough."""
+        if self.is_old and time.monotonic() >= self.due_s:
+            self.leave()
+
+    def leave(self, *, is_loading: bool = True) -> None:
+        self.is_old = False
+        self.due_s = time.monotonic() + EVERY_S
         now = pendulum.now("UTC")
         try:
-            # what earlier runs left as `running` was killed
-            facts = facts_of(warehouse, now, is_being_written=is_loading)
+            facts = facts_of(self.warehouse, now, is_being_written=is_loading)
         except Exception:
             # nobody's run shall fail for what others would like to know
             log.debug("the warehouse could not be told of", exc_info=True)
             return
-        word = {"command": command, "started_at": started_at, "as_of": now, "facts": asdict(facts)}
-        leave_note(file, word=word)
-        due_s = time.monotonic() + EVERY_S
-
-    leave(is_loading=False)
-    warehouse.after_load = leave
+        told = {"command": self.command, "started_at": self.started_at, "as_of": now}
+        leave_note(self.file, word=told | {"facts": asdict(facts)})
 
 
 def status_while(held: Held, settings: Settings, now: DateTime, names: tuple[str, ...]) -> Status:
