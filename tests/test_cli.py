@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ CONTRACT = {
     "status": {"--max-age", "--json"},
     "describe": {"--markdown", "--json"},
     "demo": set(),
-    "sandbox": {"--port", "--seed", "--customers", "--zone", "--webhooks"},
+    "sandbox": {"--port", "--seed", "--customers", "--zone", "--webhooks", "--files"},
     "query": {"--csv", "--parquet", "--json"},
     "views": set(),
     "views apply": {"--materialize", "--json"},
@@ -313,21 +314,36 @@ def test_there_are_no_views_of_what_no_sync_has_written(tmp_path: Path, verb: st
     ]
 
 
-def test_the_sandbox_that_it_serves_passes_its_own_check(tmp_path: Path) -> None:
+@contextmanager
+def serving(*words: str) -> Iterator[dict[str, str]]:
+    """The sandbox as a command, and the settings that lead to it."""
     with subprocess.Popen(
         [sys.executable, "-m", "pipelines.ordergroove", "sandbox", "--port", "0",
-         "--customers", "10"],
+         "--customers", "10", *words],
         stdout=subprocess.PIPE,
         text=True,
     ) as served:  # fmt: skip
         try:
             assert served.stdout
             told_first = dict(served.stdout.readline().split() for _ in range(2))
-            words = {"BASE_URL": told_first["url"], "API_KEY": told_first["key"]}
-            done = run_in(
-                tmp_path, ["check"], **{f"ORDERGROOVE_{name}": word for name, word in words.items()}
-            )
+            words_of = {"BASE_URL": told_first["url"], "API_KEY": told_first["key"]}
+            yield {f"ORDERGROOVE_{name}": word for name, word in words_of.items()}
         finally:
             served.terminate()
+
+
+def test_the_sandbox_that_it_serves_passes_its_own_check(tmp_path: Path) -> None:
+    with serving() as settings:
+        done = run_in(tmp_path, ["check"], **settings)
+
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 warn, 0 fail" in done.stdout
+
+
+def test_the_daily_files_that_the_sandbox_drops_can_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "outgoing").mkdir()
+    with serving("--files", str(tmp_path / "outgoing")) as settings:
+        done = run_in(tmp_path, ["files", "load", "outgoing"], **settings)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 files loaded" in done.stdout

@@ -150,13 +150,16 @@ def demo(debug: bool, /, customers: int, into: str) -> None:
 @click.option("--delay", default=0.0, show_default=True, type=click.FloatRange(min=0),
               help="Seconds that every answer takes.")  # fmt: skip
 @click.option("--webhooks", metavar="URL", help="Send what happens to this address, as webhooks.")
-def sandbox(webhooks: str | None, **given: Any) -> None:
+@click.option("--files", metavar="DIR", help="Drop today's daily files into this directory.",
+              type=click.Path(exists=True, file_okay=False, writable=True))  # fmt: skip
+def sandbox(**given: Any) -> None:
     """An Ordergroove API on this machine, with a made-up merchant, for trying things out.
 
     \b
       ordergroove sandbox
       ORDERGROOVE_BASE_URL=http://127.0.0.1:8400 ORDERGROOVE_API_KEY=sandbox-key ordergroove sync
       ordergroove sandbox --webhooks http://127.0.0.1:8300   # signed with sandbox-webhook-key
+      ordergroove sandbox --files outgoing                   # for: ordergroove files load outgoing
     """
     from sources.ordergroove.errors import ConfigError
     from sources.ordergroove.sandbox.__main__ import main as serve
@@ -164,9 +167,9 @@ def sandbox(webhooks: str | None, **given: Any) -> None:
 
     if given["zone"] not in ZONES:
         raise click.UsageError(f"--zone is one of {', '.join(ZONES)}.")
-    words = [f"--{name}={value}" for name, value in given.items()]
+    words = [f"--{name}={value}" for name, value in given.items() if value is not None]
     try:
-        sys.exit(serve([*words, *([f"--webhooks={webhooks}"] if webhooks else [])]))
+        sys.exit(serve(words))
     except OSError as error:
         raise ConfigError(
             what=f"Port {given['port']} cannot be used: {error.strerror}.",

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from sources.ordergroove.sandbox import (
     DEMO_KEY,
@@ -18,6 +19,7 @@ from sources.ordergroove.sandbox import (
     post_to,
     serve,
 )
+from sources.ordergroove.sandbox.exports import EXPORTS, drop
 from sources.ordergroove.sandbox.world import ZONES
 
 LOOK_EVERY_S = 0.2
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--bulk-orders", type=int, default=0, help="simple records, so many orders")
     found.add_argument("--cache-mb", type=int, default=0, help="keep pages that were made once")
     found.add_argument("--webhooks", metavar="URL", help="sends what happens to this address")
+    found.add_argument("--files", type=Path, metavar="DIR", help="drops every report there, whole")
     return found
 
 
@@ -50,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.bulk_orders
         else World(seed=asked.seed, customers=asked.customers, zone=asked.zone, days=asked.days)
     )
+    if asked.files and isinstance(world, World):
+        for report in EXPORTS:
+            drop(world, asked.files, report, kind="full", naming="rule")
     sandbox = Sandbox(world, rules=Rules(is_ticking=True), cache_mb=asked.cache_mb)
     with serve(sandbox, port=asked.port, delay_s=asked.delay) as server:
         sys.stdout.write(f"url {server.url}\nkey {DEMO_KEY}\n")
