@@ -24,6 +24,7 @@ PLACES = {
     # the sandbox's transport offers an httpx one to tests, and imports it there and nowhere else
     "httpx": (
         "sources.ordergroove.client",
+        "sources.ordergroove.connection",
         "sources.ordergroove.graphql.client",
         "sources.ordergroove.purchase.client",
         "sources.ordergroove.sandbox.transport",

@@ -15,7 +15,7 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from sources.ordergroove.answers import Again, waits
-from sources.ordergroove.client import checked_base, connection_to, stopped, trouble
+from sources.ordergroove.connection import checked_base, connection_to, stopped, trouble
 from sources.ordergroove.errors import ConfigError, NoPage, Transient, Unpageable
 from sources.ordergroove.graphql.answer import (
     SETTING,

@@ -20,7 +20,7 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from sources.ordergroove.answers import RETRIED, Again, retry_after, waits
-from sources.ordergroove.client import checked_base, connection_to, stopped, trouble
+from sources.ordergroove.connection import checked_base, connection_to, stopped, trouble
 from sources.ordergroove.errors import EntityError, KeyRefused, NoPage, Transient
 from sources.ordergroove.page import document_of
 from sources.ordergroove.purchase.outcome import (
