@@ -14,7 +14,8 @@ import httpx
 import pendulum
 
 from pipelines.ordergroove import reading
-from pipelines.ordergroove.backfilling.backfill import Times, backfill
+from pipelines.ordergroove.backfilling.backfill import backfill
+from pipelines.ordergroove.backfilling.made import Times
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.preflight import Ask
 from pipelines.ordergroove.run import Run

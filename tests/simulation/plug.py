@@ -61,7 +61,7 @@ def places() -> list[tuple[str, tuple[Any, str, bool]]]:
     from dlt.load.load import Load
     from dlt.normalize.normalize import Normalize
 
-    from pipelines.ordergroove.backfilling.backfill import Turns
+    from pipelines.ordergroove.backfilling.turns import Turns
     from pipelines.ordergroove.reading import Deliveries
     from pipelines.ordergroove.targets.duckdb_file import DuckDatabase
     from pipelines.ordergroove.targets.sql_server import SqlDatabase

@@ -15,8 +15,10 @@ import httpx
 import pendulum
 import pytest
 
-from pipelines.ordergroove.backfilling.backfill import Backfilled, Times, backfill, chunk_seconds
+from pipelines.ordergroove.backfilling.backfill import backfill
+from pipelines.ordergroove.backfilling.made import Backfilled, Times
 from pipelines.ordergroove.backfilling.reading import Asked
+from pipelines.ordergroove.backfilling.turns import chunk_seconds
 from pipelines.ordergroove.client_for import client_for
 from pipelines.ordergroove.preflight import Ask
 from pipelines.ordergroove.reading import PAGES_A_BATCH

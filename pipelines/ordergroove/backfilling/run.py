@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from pipelines.ordergroove.backfilling.backfill import Backfilled, backfill
+from pipelines.ordergroove.backfilling.backfill import backfill
+from pipelines.ordergroove.backfilling.made import Backfilled
 from pipelines.ordergroove.backfilling.reading import Asked
 from pipelines.ordergroove.backfilling.text import Meter
 from pipelines.ordergroove.client_for import client_for

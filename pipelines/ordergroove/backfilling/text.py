@@ -5,7 +5,7 @@ from typing import Any
 from pendulum import DateTime
 
 from pipelines.ordergroove import report
-from pipelines.ordergroove.backfilling.backfill import Backfilled
+from pipelines.ordergroove.backfilling.made import Backfilled
 from pipelines.ordergroove.backfilling.reading import Lack, Share
 from pipelines.ordergroove.report import counted, iso, so_many, when
 from pipelines.ordergroove.run import Progress
