@@ -1,5 +1,6 @@
 """Chunks become packages: rows, position and ledger in one, and one bad entity stops no other."""
 
+import gc
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pendulum
+import pyarrow as pa
 import pytest
 from pendulum import DateTime
 
-from pipelines.ordergroove.loading import Chunk, load, reason_of
+from pipelines.ordergroove.loading import Chunk, load
+from pipelines.ordergroove.package import WORTH_FREEING, reason_of
 from pipelines.ordergroove.reading import Delivery
 from pipelines.ordergroove.settings import load as settings_for
 from pipelines.ordergroove.warehouse import Warehouse, opened, scratch_in
@@ -267,6 +270,24 @@ def test_what_a_run_did_and_could_not_be_written_down_is_told(
         assert place.load(ledger={"sync_runs": [run_row("items")]}) == {}
 
     assert "what this run did could not be written down" in caplog.text
+
+
+def test_what_was_loaded_is_let_go(place: Place) -> None:
+    def load_many(number: int) -> None:
+        name = f"c{number} {'x' * 900}"
+        place.load(
+            delivery("customers", *({"merchant_user_id": f"{name}{i}"} for i in range(20_000)))
+        )
+
+    load_many(0)
+    gc.disable()
+    try:
+        held = pa.total_allocated_bytes()
+        for number in range(1, 4):
+            load_many(number)
+        assert pa.total_allocated_bytes() - held < 2 * WORTH_FREEING
+    finally:
+        gc.enable()
 
 
 def test_a_chunk_knows_how_large_it_is() -> None:

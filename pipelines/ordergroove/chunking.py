@@ -77,6 +77,8 @@ class Loader:
                 self.state.stopped_by = self.stopped_by()
             # records that do not name their merchant are worth nothing before one does
             self.commit(chunk if self.is_our_merchant or not is_stopped else Chunk())
+            # or it would stay until the next one is full
+            del chunk
             # a signal that met the load leaves one more chunk to be gathered
             if is_stopped or self.state.is_read:
                 break

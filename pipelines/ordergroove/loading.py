@@ -5,7 +5,6 @@ offender fails.
 """
 
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from pipelines.ordergroove.package import reason_of, run_resources, take_back
 from pipelines.ordergroove.reading import Delivery
-from sources.ordergroove import entity_resource, source_of
+from pipelines.ordergroove.targets.configured import is_lake
+from sources.ordergroove import entity_resource
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import EntityError, OrdergrooveError
 from sources.ordergroove.model import Entity
@@ -25,13 +26,9 @@ from state.ordergroove.ledger import BESIDE, LEDGER
 
 if TYPE_CHECKING:
     from dlt import Pipeline
-    from dlt.common.typing import TLoaderFileFormat
     from dlt.extract import DltResource
 
 log = logging.getLogger(__name__)
-
-LOOSE_VALUE = re.compile(r"\S+@\S+|(?<!\w)[-+]?\d[\d.,:/-]{4,}")
-"""Addresses of mail and longer numbers, outside of quotes."""
 
 
 @dataclass
@@ -114,12 +111,6 @@ def refused(chunk: Chunk, error: Exception) -> dict[str, EntityError]:
     return {name: failed_load(name, error) for name in chunk.deliveries}
 
 
-def take_back(pipeline: "Pipeline") -> None:
-    """Throws away the package that failed and goes back to the state of the warehouse."""
-    if pipeline.has_pending_data:
-        pipeline.abort_packages()
-
-
 def take_windows_back(pipeline: "Pipeline", chunk: Chunk) -> None:
     """Deletes what the failed package may have said of windows: dlt merges each table by itself.
 
@@ -190,20 +181,7 @@ def run_package(pipeline: "Pipeline", chunk: Chunk, create: Collection[str]) -> 
                 table_format="delta",
                 write_disposition={"disposition": "merge", "strategy": "upsert"},
             )
-    pipeline.run(source_of(resources), loader_file_format=file_format_for(pipeline))
-
-
-def is_lake(pipeline: "Pipeline") -> bool:
-    return pipeline.destination.destination_type.endswith(".filesystem")
-
-
-def file_format_for(pipeline: "Pipeline") -> "TLoaderFileFormat":
-    """Parquet, as the batches are Arrow; CSV for PostgreSQL without its Arrow driver."""
-    if "postgres" not in pipeline.destination.destination_type:
-        return "parquet"
-    from pipelines.ordergroove.targets.postgres_dlt import has_fast_driver
-
-    return "parquet" if has_fast_driver() else "csv"
+    run_resources(pipeline, resources)
 
 
 def rejected_in(chunk: Chunk) -> list[pa.Table]:
@@ -270,19 +248,3 @@ def failed_load(entity: str, error: Exception) -> EntityError:
         f"Loading {entity} failed: {reason_of(error, ENTITIES[entity])}",
         "Mend the cause in the warehouse, then run `ordergroove sync` again.",
     )
-
-
-def reason_of(error: BaseException, entity: Entity | None = None) -> str:
-    """What the engine said at the root of the error, without the values it stumbled over.
-
-    What stands in quotes stays only where all of it names the entity's table or its columns.
-    """
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    names = {entity.name, *schema_of(entity).names} if entity else set()
-    # later lines repeat the statement, or the row
-    told = next(iter(str(error).strip().splitlines()), "")
-    if not {text for _, text in re.findall(r"""(['"])(.*?)\1""", told)} <= names:
-        # a value may hold quotes itself: everything between the first and the last goes
-        told = re.sub(r"""(['"]).*\1""", "'...'", told)
-    return LOOSE_VALUE.sub("...", told) or type(error).__name__

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.ordergroove.files.found import Body
 from pipelines.ordergroove.files.tables import REJECTED, file_rows, rejected_rows, report_rows
-from pipelines.ordergroove.loading import file_format_for, reason_of, take_back
-from sources.ordergroove import source_of
+from pipelines.ordergroove.package import reason_of, run_resources, take_back
 from sources.ordergroove.errors import OrdergrooveError
 from sources.ordergroove.files.content import Content, Sheet
 from sources.ordergroove.files.names import FileName
@@ -110,8 +109,7 @@ class Batch:
 
     def run(self, resources: "Sequence[DltResource]") -> None:
         try:
-            format_ = file_format_for(self.pipeline)
-            self.pipeline.run(source_of(list(resources)), loader_file_format=format_)
+            run_resources(self.pipeline, resources)
         except Exception as error:
             log.debug("loading daily files failed", exc_info=True)
             take_back(self.pipeline)

@@ -20,14 +20,13 @@ from pipelines.ordergroove.graphql.due import candidates, count_due, count_liste
 from pipelines.ordergroove.graphql.errands import Errand, errands_for
 from pipelines.ordergroove.graphql.reading import Reader, queries_of
 from pipelines.ordergroove.graphql.rows import Read, child_resource, ledger_resource, tables_of
-from pipelines.ordergroove.loading import file_format_for, reason_of
+from pipelines.ordergroove.package import reason_of, run_resources
 from pipelines.ordergroove.privacy.beside import Veil, veil_of
 from pipelines.ordergroove.report import so_many
 from pipelines.ordergroove.run import Run
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.stopping import Stopping
 from pipelines.ordergroove.warehouse import Warehouse
-from sources.ordergroove import source_of
 from sources.ordergroove.errors import ConfigError, KeyRefused, OrdergrooveError, Stopped
 from sources.ordergroove.graphql.answer import sunset_warning
 from sources.ordergroove.graphql.client import GraphQL
@@ -136,7 +135,7 @@ def enrich(
     made.sunset, made.cut_off = reader.sunset, reader.cut_off
     made.left_over = count_due(warehouse, started_at)
     made.finished_at = pendulum.instance(client.clock.now())
-    load(pipeline, [ledger_resource("graphql_runs", [row_of(made, settings, run_id)])])
+    run_resources(pipeline, [ledger_resource("graphql_runs", [row_of(made, settings, run_id)])])
     return made
 
 
@@ -169,7 +168,7 @@ def load_reads(pipeline: "Pipeline", veil: Veil, reads: list[Read], run_id: str)
     What is personal of those who were forgotten is left out. Returns how many records were loaded.
     """
     tables = {name: veil.columns(name, rows) for name, rows in tables_of(reads).items()}
-    load(pipeline, [child_resource(name, rows) for name, rows in tables.items()])
+    run_resources(pipeline, [child_resource(name, rows) for name, rows in tables.items()])
     rows = [
         {
             "entity": read.entity,
@@ -180,12 +179,8 @@ def load_reads(pipeline: "Pipeline", veil: Veil, reads: list[Read], run_id: str)
         }
         for read in reads
     ]
-    load(pipeline, [ledger_resource("graphql_reads", rows)])
+    run_resources(pipeline, [ledger_resource("graphql_reads", rows)])
     return len(reads)
-
-
-def load(pipeline: "Pipeline", resources: list[Any]) -> None:
-    pipeline.run(source_of(resources), loader_file_format=file_format_for(pipeline))
 
 
 def row_of(made: Enriched, settings: Settings, run_id: str) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.ordergroove.keyed_rows import keyed_rows
-from pipelines.ordergroove.loading import file_format_for
+from pipelines.ordergroove.package import run_resources
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.warehouse import opened, scratch_in
-from sources.ordergroove import source_of
 from sources.ordergroove.clock import UTC_STAMP
 from sources.ordergroove.purchase.client import Purchases
 from sources.ordergroove.purchase.outcome import Outcome
@@ -72,8 +71,7 @@ def write_down(
         hints={"subscriptions": JSON, "errors": JSON},
     )
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
-        pipeline = warehouse.pipeline(scratch)
-        pipeline.run(source_of([rows]), loader_file_format=file_format_for(pipeline))
+        run_resources(warehouse.pipeline(scratch), [rows])
 
 
 def row_of(

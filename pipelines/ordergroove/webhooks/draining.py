@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipelines.ordergroove.loading import Chunk, reason_of, run_package, take_back
+from pipelines.ordergroove.loading import Chunk, run_package
+from pipelines.ordergroove.package import reason_of, take_back
 from pipelines.ordergroove.privacy.forgotten import Forgotten, blank, forgotten_in, kept, people_in
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.webhooks.values import exists
