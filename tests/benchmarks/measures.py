@@ -29,6 +29,7 @@ from tests.benchmarks.contestants import (
 from tests.benchmarks.growth import growth, large
 from tests.benchmarks.processes import Cost, run_python
 from tests.benchmarks.report import Result, typical
+from tests.benchmarks.resuming import resuming
 from tests.benchmarks.servers import ZONE, Server, serving
 from tests.benchmarks.targets import targets
 from tests.benchmarks.webhooks import rates
@@ -210,5 +211,8 @@ SECTIONS: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "webhooks": webhooks,
     "targets": targets,
 }
-ON_REQUEST: Mapping[str, Callable[[Plan], Iterator[Result]]] = {"large": large}
+ON_REQUEST: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
+    "large": large,
+    "resuming": resuming,
+}
 """Sections that take half an hour."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -31,6 +32,12 @@ class Server:
         wish = {"deed": "touch", "with": {"entity": entity, "every": every}}
         answer = httpx.post(f"{self.url}/_sandbox/do", json=wish, trust_env=False)
         return int(answer.raise_for_status().json()["result"])
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every request so far."""
+        answer = httpx.get(f"{self.url}/_sandbox/calls", trust_env=False, timeout=60)
+        found: list[dict[str, Any]] = answer.raise_for_status().json()
+        return found
 
 
 @contextmanager

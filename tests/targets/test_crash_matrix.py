@@ -94,7 +94,9 @@ def test_a_plug_pulled_anywhere_leaves_whole_tables_and_the_next_run_ends_right(
 
         assert code == KILLED, f"{point}: was not come to"
         for name in NAMES:
-            for key, row in stage.rows(name).items():
+            found = stage.rows(name)
+            assert before[name].keys() <= found.keys(), f"{point}: {name} lacks rows"
+            for key, row in found.items():
                 assert row in (before[name].get(key), after[name].get(key)), f"{point}: {name}"
         lost = pages_lost(stage, stage.calls_since(began))
         print(f"{point}: {sum(lost.values())} pages, most of one: {max(lost.values())}")  # noqa: T201 - it is read for that
