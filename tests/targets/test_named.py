@@ -20,7 +20,7 @@ from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
 
-ROUNDS = 2
+ROUNDS = 20
 
 
 @pytest.fixture
