@@ -1,13 +1,27 @@
-"""Servers that the whole session shares, started by the first test that needs them."""
+"""Warehouses on each engine. Servers are shared by the whole session, once a test needs them."""
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.servers import Server, mariadb, postgres
 
 NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def destination(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a warehouse that nobody has written to, on each engine in its turn."""
+    if engine in ("duckdb", "sqlite"):
+        return f"{engine}:///{tmp_path}/warehouse.{engine}"
+    return str(request.getfixturevalue(f"{engine}_url"))
 
 
 @pytest.fixture(scope="session")

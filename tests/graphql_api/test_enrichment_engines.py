@@ -3,20 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from pipelines.ordergroove.reconciling.reconcile import reconcile
 from pipelines.ordergroove.warehouse import opened
 from sources.ordergroove.sandbox import Sandbox, World
 from tests.graphql_api.enriching import synced_and_enriched
 from tests.stories.stage import Stage, staged
-
-
-@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    engine = str(request.param)
-    return files.get(engine) or str(request.getfixturevalue(f"{engine}_url"))
 
 
 def enriched(stage: Stage) -> tuple[int, set[str]]:

@@ -27,12 +27,8 @@ EMAIL = "emma.only@example.test"
 SUM = "select sum(total), count(*), count(distinct customer) from {}"
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    local = {"duckdb": None, "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    destination = local.get(request.param)
-    if request.param not in local:
-        destination = str(request.getfixturevalue(f"{request.param}_url"))
+@pytest.fixture
+def stage(destination: str, tmp_path: Path) -> Iterator[Stage]:
     with merchant(tmp_path, destination) as made:
         yield made
 

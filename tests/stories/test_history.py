@@ -33,16 +33,8 @@ Told = dict[str, list[str | None]]
 """What was true of each record, run after run; None: there was no such record any more."""
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    local = {"duckdb": None, "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    if request.param in local:
-        return local[request.param]
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
 @pytest.fixture
-def stage(destination: str | None, tmp_path: Path) -> Iterator[Stage]:
+def stage(destination: str, tmp_path: Path) -> Iterator[Stage]:
     world = World(seed=6, customers=8, zone=ZONE, days=30)
     sandbox = Sandbox(world, rules=Rules(is_ticking=True))
     with staged(sandbox, tmp_path, destination=destination) as made:

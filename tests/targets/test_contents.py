@@ -14,16 +14,8 @@ from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
 
-ENGINES = ("duckdb", "sqlite", "postgres", "mariadb")
 NOW = dt.datetime(2035, 3, 9, 20, tzinfo=dt.UTC)
 ROUNDS = 20
-
-
-@pytest.fixture(params=ENGINES)
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    engine = str(request.param)
-    return files.get(engine) or str(request.getfixturevalue(f"{engine}_url"))
 
 
 @pytest.fixture

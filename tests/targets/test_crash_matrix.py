@@ -48,13 +48,10 @@ ON_THEIR_WAY = 2
 """A page that waits for room in the queue, and one that is being asked for."""
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    engine = str(request.param)
-    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    url = files.get(engine) or str(request.getfixturevalue(f"{engine}_url"))
+@pytest.fixture
+def stage(destination: str, tmp_path: Path) -> Iterator[Stage]:
     world = World(seed=17, customers=6, zone=SETTING, now=CHANGES[0], days=60)
-    with staged(Sandbox(world), tmp_path, destination=url) as made:
+    with staged(Sandbox(world), tmp_path, destination=destination) as made:
         yield made
 
 

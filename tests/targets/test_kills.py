@@ -20,14 +20,11 @@ KILLS = 2
 CHUNK_S = "0.2"
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    engine = str(request.param)
-    destination = (
-        f"sqlite:///{tmp_path}/w.db"
-        if engine == "sqlite"
-        else str(request.getfixturevalue(f"{engine}_url"))
-    )
+pytestmark = pytest.mark.parametrize("engine", ["sqlite", "postgres", "mariadb"])
+
+
+@pytest.fixture
+def stage(destination: str, tmp_path: Path) -> Iterator[Stage]:
     world = World(seed=17, customers=100, zone="America/New_York", days=300)
     sandbox = Sandbox(world, rules=Rules(is_ticking=True))
     with staged(sandbox, tmp_path, delay_s=0.02, destination=destination) as made:

@@ -49,16 +49,9 @@ class Place:
         return dict(self.warehouse.rows(f'select "{key}", "{column}" from {named}'))
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    url = files.get(engine) or request.getfixturevalue(f"{engine}_url")
-    settings = settings_for({"destination": url}, {}, tmp_path, tmp_path)
+def place(destination: str, tmp_path: Path) -> Iterator[Place]:
+    settings = settings_for({"destination": destination}, {}, tmp_path, tmp_path)
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
         yield Place(warehouse, warehouse.pipeline(scratch))
 

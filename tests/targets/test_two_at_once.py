@@ -31,13 +31,12 @@ class Patient(Sandbox):
         return super().respond(*args, **given)
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    engine = str(request.param)
-    files = {"duckdb": f"duckdb:///{tmp_path}/w.duckdb", "sqlite": f"sqlite:///{tmp_path}/w.db"}
-    url = files.get(engine) or str(request.getfixturevalue(f"{engine}_url"))
+@pytest.fixture
+def stage(destination: str, tmp_path: Path) -> Iterator[Stage]:
     world = World(seed=17, customers=6, zone="America/New_York", days=60, alive=False)
-    with staged(Patient(world, rules=Rules(is_ticking=True)), tmp_path, destination=url) as made:
+    with staged(
+        Patient(world, rules=Rules(is_ticking=True)), tmp_path, destination=destination
+    ) as made:
         yield made
 
 

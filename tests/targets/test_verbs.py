@@ -18,15 +18,11 @@ from sources.ordergroove.sandbox import Rules, Sandbox, World
 from tests.servers import QUOTED_PASSWORD
 from tests.stories.stage import Stage, staged
 
+pytestmark = pytest.mark.parametrize("engine", ["sqlite", "postgres", "mariadb"])
 
-@pytest.fixture(params=["sqlite", "postgres", "mariadb"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    engine = str(request.param)
-    destination = (
-        f"sqlite:///{tmp_path}/w.db"
-        if engine == "sqlite"
-        else str(request.getfixturevalue(f"{engine}_url"))
-    )
+
+@pytest.fixture
+def stage(destination: str, tmp_path: Path) -> Iterator[Stage]:
     world = World(seed=3, customers=12, zone="America/New_York", days=60)
     sandbox = Sandbox(world, rules=Rules(is_ticking=True))
     with staged(sandbox, tmp_path, destination=destination) as made:
