@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pendulum
@@ -35,38 +36,29 @@ FIRST_CHUNK_S = 1.0
 LOOK_EVERY_S = 0.2
 
 
+@dataclass(kw_only=True)
 class Loader:
     """Gathers what the reading threads deliver, and loads it chunk by chunk."""
 
-    def __init__(
-        self,
-        run: Run,
-        pipeline: "Pipeline",
-        warehouse: Warehouse,
-        queue: Deliveries,
-        client: Client,
-        settings: Settings,
-        ask: Ask,
-        stopped_by: Callable[[], int | None],
-        on_change: Callable[[Run], None],
-    ) -> None:
-        self.state = run
-        self.pipeline = pipeline
-        self.warehouse = warehouse
-        self.queue = queue
-        self.client = client
-        self.settings = settings
-        self.ask = ask
-        self.chunk_seconds = settings.chunk_seconds
-        self.stopped_by = stopped_by
-        self.on_change = on_change
-        self.arrive = arrivals(settings, warehouse, pipeline)
-        self.tables = warehouse.tables()
-        self.is_first = True
-        self.told: dict[str, str] = {}
-        """What is written down of how each object type ended."""
+    state: Run
+    pipeline: "Pipeline"
+    warehouse: Warehouse
+    queue: Deliveries
+    client: Client
+    settings: Settings
+    ask: Ask
+    chunk_seconds: float
+    stopped_by: Callable[[], int | None]
+    on_change: Callable[[Run], None]
+    told: dict[str, str] = field(default_factory=dict)
+    """What is written down of how each object type ended."""
 
-        self.is_our_merchant = not any(p.before.merchants for p in run.progress.values())
+    is_first: bool = True
+
+    def __post_init__(self) -> None:
+        self.arrive = arrivals(self.settings, self.warehouse, self.pipeline)
+        self.tables = self.warehouse.tables()
+        self.is_our_merchant = not any(p.before.merchants for p in self.state.progress.values())
 
     def run(self) -> None:
         while True:

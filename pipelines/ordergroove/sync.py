@@ -89,8 +89,18 @@ def sync(
         # whatever loads is imported while the first pages are waited for
         from pipelines.ordergroove.chunking import Loader
 
-        pipeline = warehouse.pipeline(scratch)
-        Loader(run, pipeline, warehouse, queue, client, settings, ask, stopped_by, on_change).run()
+        Loader(
+            state=run,
+            pipeline=warehouse.pipeline(scratch),
+            warehouse=warehouse,
+            queue=queue,
+            client=client,
+            settings=settings,
+            ask=ask,
+            chunk_seconds=settings.chunk_seconds,
+            stopped_by=stopped_by,
+            on_change=on_change,
+        ).run()
     finally:
         client.stop.set()
         queue.close()

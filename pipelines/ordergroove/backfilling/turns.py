@@ -118,19 +118,18 @@ class Turns:
         chunk_s = chunk_seconds(self.settings.chunk_seconds, time.monotonic() - self.began)
         with scratch_in(self.settings.state_dir) as scratch, self.bounded(turn, queue, pause):
             self.start_readers(turn, queue, pause, now, chunk_s)
-            loader = Loader(
-                turn,
-                warehouse.pipeline(scratch),
-                warehouse,
-                queue,
-                self.client,
-                self.settings,
-                Ask(only_reads=True),
-                self.stopped_by,
-                lambda run: self.on_change(self.made),
-            )
-            loader.chunk_seconds = chunk_s
-            loader.run()
+            Loader(
+                state=turn,
+                pipeline=warehouse.pipeline(scratch),
+                warehouse=warehouse,
+                queue=queue,
+                client=self.client,
+                settings=self.settings,
+                ask=Ask(only_reads=True),
+                chunk_seconds=chunk_s,
+                stopped_by=self.stopped_by,
+                on_change=lambda run: self.on_change(self.made),
+            ).run()
         self.take_down(turn)
 
     def look_up(self, warehouse: Warehouse, now: DateTime) -> None:
