@@ -41,6 +41,7 @@ PASSED_BEFORE = {
 }
 """How often a point is come to before the plug is pulled there: in the middle of the run."""
 
+IN_MERGE = "in the merge"
 PAGES_A_CHUNK = 3
 """Of a run in pieces."""
 
@@ -101,6 +102,18 @@ def test_a_plug_pulled_anywhere_leaves_whole_tables_and_the_next_run_ends_right(
 
         assert run(stage, Ask(named=True)) == 0
         assert_true(stage, names=NAMES, ghosts=deleted(stage.world))
+
+
+def test_the_merge_of_no_table_is_seen_half(stage: Stage) -> None:
+    assert run(stage, Ask(named=True)) == 0
+    before = {name: stage.rows(name).keys() for name in NAMES}
+    merges = 0
+    while (code := run(stage, Ask(full_refresh=True), point=IN_MERGE, nth=merges + 1)) == KILLED:
+        merges += 1
+        for name in NAMES:
+            assert stage.rows(name).keys() == before[name], f"{name}, in merge {merges}"
+    assert code == 0
+    assert merges >= len(NAMES)
 
 
 def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:

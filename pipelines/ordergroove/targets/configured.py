@@ -30,9 +30,11 @@ def configured(name: str) -> Any:
         case "postgres":
             from pipelines.ordergroove.targets.postgres_dlt import JsonAsSent, KeyedPostgres
 
-            return KeyedPostgres(destination_name=name, type_mapper=JsonAsSent)
-        case "duckdb" | "motherduck":
-            # or its merge would be two statements, with nothing to be seen in between
+            return KeyedPostgres(
+                destination_name=name, type_mapper=JsonAsSent, supports_transactions=True
+            )
+        case "duckdb" | "motherduck" | "mssql" | "redshift" | "snowflake":
+            # or a merge would be two statements, with nothing to be seen in between
             return dlt.destination(name, supports_transactions=True)
         case "sqlalchemy":
             return dlt.destination(name, create_primary_keys=True)

@@ -93,7 +93,10 @@ def destination(address: Address) -> Any:
             "query": address.options,
         }
     )
-    return KeyedPostgres(credentials=credentials, type_mapper=JsonAsSent)
+    # or only their being sent together would make one of the statements of a merge
+    return KeyedPostgres(
+        credentials=credentials, type_mapper=JsonAsSent, supports_transactions=True
+    )
 
 
 def has_fast_driver() -> bool:
