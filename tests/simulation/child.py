@@ -6,8 +6,9 @@ import logging
 import os
 import ssl
 import sys
+import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import httpx
@@ -86,6 +87,7 @@ def run(deed: Deed) -> None:
     """The body of the child; its exit code is that of the command."""
     # it will not live long enough
     gc.disable()
+    set_clock(instant(deed.now))
     sys.stdout = sys.stderr = (deed.directory / "child.log").open("a", encoding="utf-8")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, force=True)
     if deed.point:
@@ -107,6 +109,24 @@ def run(deed: Deed) -> None:
     sys.stderr.flush()
     # threads of the libraries may be slow to end
     os._exit(code)
+
+
+def set_clock(now: pendulum.DateTime) -> None:
+    """Has dlt stamp its loads with the clock of the play, as the machine's stamps everything."""
+    from dlt.destinations import job_client_impl
+    from dlt.destinations.impl.sqlalchemy import sqlalchemy_job_client
+
+    began = time.monotonic()
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Shifted":
+            passed = timedelta(seconds=time.monotonic() - began)
+            return cls.fromtimestamp((now + passed).timestamp(), tz)
+
+    for module in (job_client_impl, sqlalchemy_job_client):
+        assert vars(module)["datetime"] is datetime
+        vars(module)["datetime"] = Shifted
 
 
 def done(deed: Deed, transport: httpx.BaseTransport | None = None) -> int:

@@ -6,7 +6,7 @@ in the warehouse for good.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from pipelines.ordergroove.coverage import Stretch, covered
@@ -23,6 +23,7 @@ KEYS_A_QUERY = 500
 PORTION = 200_000
 """Keys that are held as Python values at the same time."""
 
+LONGEST_RUN = timedelta(days=30)
 MOST_WINDOWS = 10
 """Windows that were never swept: older ones are left to the difference of the stamps."""
 
@@ -151,10 +152,11 @@ class LiveRows:
             [since],
         )
 
-    def left_out_by(self, window: "ReadWindow") -> list[Key]:
+    def left_out_by(self, window: "ReadWindow", since: datetime) -> list[Key]:
         """Parts that the window did not show although it must have, had they been there.
 
-        Two changes of a whole within one second have the same stamp.
+        Two changes of a whole within one second have the same stamp. The whole was shown again
+        since the first run after the last sweep, if in one that did not ask for its parts.
         """
         own, theirs = stamp_of(self.entity), stamp_of(ENTITIES[str(self.entity.whole)])
         bound = "" if window.start is None else f' and wholes."{theirs}" >= ?'
@@ -163,7 +165,7 @@ class LiveRows:
             f" join {self.wholes} as wholes on {self.belongs}"
             " where live._deleted_at is null and live._synced_at < ? and wholes._synced_at >= ?"
             f' and live."{own}" = wholes."{theirs}"{bound}',
-            [window.began, window.began, *([] if window.start is None else [window.start])],
+            [window.began, since, *([] if window.start is None else [window.start])],
         )
 
     def of_gone_wholes(self) -> list[Key]:
@@ -211,7 +213,7 @@ class ReadWindow:
 
 
 def windows_since(
-    warehouse: Warehouse, entity: Entity, swept: datetime | None, zone: str
+    warehouse: Warehouse, entity: Entity, swept: datetime, zone: str
 ) -> list[ReadWindow]:
     """The window of each run that was done with the entity after `swept`, oldest first."""
     found = warehouse.rows(
@@ -223,7 +225,7 @@ def windows_since(
         " where windows.entity = ? and runs.command = 'sync'"
         " and runs.status = ? and runs.started_at > ?"
         " order by runs.started_at, windows.opened_at",
-        [entity.name, DONE, swept or EPOCH],
+        [entity.name, DONE, swept],
     )
     # of a run that also finished an older window, only the last one is its own; a backfill's last
     # one is the pass over what changed meanwhile
@@ -254,6 +256,16 @@ def swept_until(warehouse: Warehouse, entity: Entity) -> datetime | None:
     return None if found[0][0] is None else instant_of(found[0][0])
 
 
+def first_run_after(warehouse: Warehouse, entity: Entity, instant: datetime) -> datetime:
+    """When the first run with the entity after that instant began; the instant where none did."""
+    found = warehouse.rows(
+        f"select min(started_at) from {warehouse.table('sync_runs')}"
+        " where entity = ? and started_at > ?",
+        [entity.name, instant],
+    )
+    return instant if found[0][0] is None else instant_of(found[0][0])
+
+
 def read_since(warehouse: Warehouse, entity: Entity) -> datetime | None:
     """From when on all changes were read, as far as the latest window; None: no window was."""
     found = warehouse.rows(
@@ -265,6 +277,24 @@ def read_since(warehouse: Warehouse, entity: Entity) -> datetime | None:
         for since, until in found
     )
     return (spans[-1].since or EPOCH) if spans else None
+
+
+def read_anew(warehouse: Warehouse, entity: Entity, swept: datetime) -> datetime | None:
+    """From when on changes were read by runs that ended after the one that swept last began.
+
+    That is how far back a backfill has reached meanwhile. A run that crashed does not say when.
+    """
+    found = warehouse.rows(
+        "select windows.since"
+        f" from {warehouse.table('sync_windows')} as windows"
+        f" join {warehouse.table('sync_runs')} as runs"
+        " on runs.run_id = windows.run_id and runs.entity = windows.entity"
+        " where windows.entity = ? and runs.started_at <> ? and (runs.finished_at > ?"
+        " or runs.finished_at is null and runs.started_at > ?)",
+        [entity.name, swept, swept, swept - LONGEST_RUN],
+    )
+    sinces = [EPOCH if since is None else instant_of(since) for (since,) in found]
+    return min(sinces, default=None)
 
 
 def absent_twice(warehouse: Warehouse, entity: Entity) -> set[Key]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from pipelines.ordergroove.deletions.candidates import (
     LiveRows,
     absent_twice,
+    first_run_after,
+    read_anew,
     read_since,
     swept_until,
     wall_clock_before,
@@ -34,6 +36,7 @@ from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.targets.engine import Step
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove.client import Client
+from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import ConfigError, EntityError, Stopped
 from sources.ordergroove.model import Entity
 from sources.ordergroove.rows import batch_of
@@ -160,16 +163,21 @@ class Sweep:
         known = live.by_status(entity.vanishing, self.began)
         statuses = {*known.unseen.values()}
         merchants = progress.before.merchants
-        shown = {*listed(entity, statuses, self.client, progress.sweep, merchants)}
-        return (known.unseen.keys() - shown) | (shown - known.keys)
+        shown = listed(entity, statuses, self.client, progress.sweep, merchants)
+        gone = known.unseen.keys() - shown.keys()
+        start = self.read_from(entity)
+        return gone | {
+            key for key, stamp in shown.items() if key not in known.keys and is_since(start, stamp)
+        }
 
     def lost_parts(self, live: LiveRows) -> set[Key]:
         """Parts that went by themselves, or with what they were part of."""
         entity = live.entity
-        swept = swept_until(self.warehouse, entity)
-        found = {*live.of_changed_wholes(swept or EPOCH)}
+        swept = swept_until(self.warehouse, entity) or EPOCH
+        found = {*live.of_changed_wholes(swept)}
+        since = first_run_after(self.warehouse, ENTITIES[str(entity.whole)], swept)
         for window in windows_since(self.warehouse, entity, swept, self.settings.timezone):
-            found |= {*live.left_out_by(window)}
+            found |= {*live.left_out_by(window, since)}
         found |= {*live.of_gone_wholes()}
         whole = self.cases.get(str(entity.whole))
         if whole:
@@ -178,14 +186,21 @@ class Sweep:
         return found
 
     def lately(self, part: Entity, whole: Entity) -> datetime:
-        """The wall-clock time before which a whole would long have been read, if it were there."""
-        since = swept_until(self.warehouse, part)
-        if since is None:
-            # its parts may have been read long before the wholes could be, or beside a backfill
-            return wall_clock_before(
-                read_since(self.warehouse, whole) or self.began, self.settings.timezone
-            )
-        return wall_clock_before(since - self.settings.overlap, self.settings.timezone)
+        """The wall-clock time before which a whole would long have been read, if it were there.
+
+        Parts may have been read long before the wholes could be, or beside a backfill.
+        """
+        start, swept = self.read_from(whole), swept_until(self.warehouse, part)
+        if swept is None:
+            return start
+        read = read_anew(self.warehouse, whole, swept) or swept
+        recent = min(read, swept - self.settings.overlap)
+        return max(start, wall_clock_before(recent, self.settings.timezone))
+
+    def read_from(self, entity: Entity) -> datetime:
+        """The wall-clock time from which on the entity has been read; changes before it are not."""
+        since = read_since(self.warehouse, entity) or self.began
+        return wall_clock_before(since, self.settings.timezone)
 
     def settle(self) -> None:
         """Loads what lives after all; then tombstones, marks and ledger in one transaction."""
@@ -241,6 +256,14 @@ class Sweep:
         if whole is None or self.state.capped:
             return False
         return not case.left and not whole.left
+
+
+def is_since(start: datetime, stamp: object) -> bool:
+    """Whether a record's stamp is not before `start`; also where nobody can tell."""
+    try:
+        return datetime.fromisoformat(str(stamp)).replace(tzinfo=None) >= start
+    except ValueError:
+        return True
 
 
 def wholes_first(progress: Iterable[Progress]) -> list[Progress]:
