@@ -115,6 +115,7 @@ class ByHand:
             started_at=now,
             overlap=pendulum.duration(hours=2),
             zone=zone,
+            since=ask.since,
             full_refresh=ask.full_refresh,
         )
         for made in progress.values():

@@ -17,6 +17,7 @@ from pipelines.ordergroove.preflight import Ask
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Call, Fault, Rules, Sandbox, World
 from sources.ordergroove.sandbox.exchange import Answer
+from state.ordergroove.watermark import Position
 from tests.stories.by_hand import ByHand, by_hand
 from tests.stories.deeds import something_happens
 from tests.stories.stage import staged
@@ -318,6 +319,66 @@ def test_a_deletion_within_the_second_of_the_last_change_survives_a_failed_run()
         assert run.exit_code() == 0
         assert run.progress["orders"].rows == 0
         assert warehouse.keys("items", "_deleted_at is not null") == {item}
+
+
+def test_it_survives_a_run_that_asked_for_orders_alone() -> None:
+    world = merchant()
+    with by_hand(world) as warehouse:
+        warehouse.sync(NAMES, clock_of(world))
+        world.advance(days=1)
+        order = next(row for row in world.rows("orders") if row.record["status"] == 1)
+        item = world.add_upsell(order.record["public_id"])
+        warehouse.sync(NAMES, clock_of(world))
+        world.delete_item(item)
+        world.advance(hours=5)
+        warehouse.sync(["orders"], clock_of(world))
+
+        warehouse.sync(NAMES, clock_of(world))
+
+        assert warehouse.keys("items", "_deleted_at is not null") == {item}
+
+
+def read_lately(warehouse: ByHand, names: list[str]) -> None:
+    """The warehouse as a backfill of the last ten days leaves it."""
+    now = clock_of(warehouse.world)
+    warehouse.sync(names, now, Ask(since=now.subtract(days=10)))
+    for name in names:
+        warehouse.positions[name] = Position(watermark=now, zone=warehouse.settings.timezone)
+
+
+def test_orders_of_a_past_that_was_never_read_are_not_fetched_one_by_one() -> None:
+    world = merchant(customers=60)
+    with by_hand(world) as warehouse:
+        read_lately(warehouse, NAMES)
+        assert len(there(warehouse, "orders")) > len(warehouse.keys("orders", "1 = 1")) > 0
+        world.advance(days=1)
+        before = len(warehouse.sandbox.calls)
+
+        warehouse.sync(NAMES, clock_of(world))
+
+        swept = sweep_calls(warehouse.sandbox.calls[before:])
+        assert "1" in {dict(call.query).get("status") for call in swept}
+        assert [call for call in swept if call.path_key] == []
+
+
+def test_parts_are_looked_at_once_the_past_of_their_wholes_is_read() -> None:
+    world = merchant()
+    waiting = [row.record for row in world.rows("orders") if row.record["status"] == 1]
+    with by_hand(world) as warehouse:
+        warehouse.sync(["items"], clock_of(world))
+        world.delete_order(min(waiting, key=lambda record: record["updated"])["public_id"])
+        read_lately(warehouse, ["orders"])
+        for names in (NAMES, NAMES, ["orders"]):
+            ask = Ask(full_refresh=names != NAMES)
+            # of an order in a past that was not read nobody can know that it is gone
+            assert warehouse.keys("items", "_deleted_at is not null") == set()
+            world.advance(days=1)
+            warehouse.sync(names, clock_of(world), ask)
+        world.advance(days=1)
+
+        warehouse.sync(NAMES, clock_of(world))
+
+        assert_marked(warehouse)
 
 
 def test_the_lists_of_another_merchant_prove_nothing() -> None:
