@@ -69,7 +69,7 @@ def asked(statuses: dict[str, int], *keys: str, controls: tuple[str, ...] = ("th
         entity=ORDERS,
         candidates=[(key,) for key in keys],
         open_rows=100,
-        controls=[(key,) for key in controls],
+        controls=[(ORDERS, (key,)) for key in controls],
     )
     client = answering(statuses)
     try:

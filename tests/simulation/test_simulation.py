@@ -26,6 +26,7 @@ FAILED_ONCE: dict[int, str] = {
     655: "an item deleted in the second of its last change, while only orders were synced",
     699: "loads were stamped with another clock than the play's",
     932: "as 699",
+    1157: "all records of a list deleted, so that none was left to vouch for a 404",
 }
 """Seeds that have found something, and what."""
 

@@ -13,6 +13,7 @@ import pytest
 from pendulum import DateTime
 
 from pipelines.ordergroove.deletions.candidates import LiveRows
+from pipelines.ordergroove.deletions.proof import FEW
 from pipelines.ordergroove.preflight import Ask
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Call, Fault, Rules, Sandbox, World
@@ -379,6 +380,24 @@ def test_parts_are_looked_at_once_the_past_of_their_wholes_is_read() -> None:
         warehouse.sync(NAMES, clock_of(world))
 
         assert_marked(warehouse)
+
+
+def test_where_none_is_left_other_object_types_vouch_for_the_404() -> None:
+    world = merchant(customers=12)
+    names = ["customers", "one_time_incentives"]
+    with by_hand(world) as warehouse:
+        warehouse.sync(names, clock_of(world))
+        assert 0 < len(warehouse.keys("one_time_incentives", "1 = 1")) <= FEW
+        for row in [*world.rows("one_time_incentives")]:
+            world.erase("one_time_incentives", row.record["public_id"])
+        world.advance(days=1)
+        # nobody vouches for anything where only the list without rows is read
+        assert warehouse.sync(names[1:], clock_of(world)).exit_code() == 3
+        assert warehouse.keys("one_time_incentives", "_deleted_at is not null") == set()
+
+        assert warehouse.sync(names, clock_of(world)).exit_code() == 0
+
+        assert_marked(warehouse, ["one_time_incentives"])
 
 
 def test_the_lists_of_another_merchant_prove_nothing() -> None:

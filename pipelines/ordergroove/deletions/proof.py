@@ -45,8 +45,8 @@ class Case:
     open_rows: int
     """How many rows could be gone at all."""
 
-    controls: Sequence[Key] = ()
-    """Rows that must be there, the best first."""
+    controls: Sequence[tuple[Entity, Key]] = ()
+    """Rows that must be there, the best first; of other entities where none of this one is left."""
 
     deleted_at: Mapping[Key, datetime | None] = field(default_factory=dict)
     """When a record was deleted, where somebody has said so."""
@@ -126,16 +126,17 @@ class Controls:
 
     def __init__(self, case: Case, client: Client, tally: Tally) -> None:
         self.case, self.client, self.tally = case, client, tally
-        self.known: Iterator[Key] = iter(case.controls)
-        self.current: Key | None = next(self.known, None)
+        self.known: Iterator[tuple[Entity, Key]] = iter(case.controls)
+        self.current: tuple[Entity, Key] | None = next(self.known, None)
 
     def check(self) -> None:
         """Raises Unproven when no control answers."""
         for _ in range(CONTROLS):
             if self.current is None:
                 break
-            page = self.client.single(self.case.entity, str(self.current[0]), self.tally)
-            if page is not None and shows(page, self.case.entity, self.current):
+            entity, key = self.current
+            page = self.client.single(entity, str(key[0]), self.tally)
+            if page is not None and shows(page, entity, key):
                 return
             # it may have gone just now
             self.current = next(self.known, None)

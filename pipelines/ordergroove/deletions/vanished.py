@@ -5,7 +5,7 @@ that settled them all. Whatever is interrupted here is found again by the next r
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 from pipelines.ordergroove.deletions.candidates import (
@@ -111,8 +111,7 @@ class Sweep:
             live = LiveRows(warehouse=self.warehouse, entity=entity)
             case.candidates, case.deleted_at = sorted(found), found
             case.open_rows = live.open_count()
-            newest = live.newest(len(found) + CONTROLS_AT_HAND)
-            case.controls = [key for key in newest if key not in found]
+            case.controls = self.controls(live, found) or self.other_controls(entity)
             prove(case, self.client, progress.sweep, lambda: self.on_change(self.state))
         except TooManyGone:
             raise
@@ -125,6 +124,32 @@ class Sweep:
             # what it says of watermarks is true of windows only
             error.state = WAITS_FOR_THE_NEXT
             self.state.unproven.append(error)
+
+    def controls(self, live: LiveRows, found: Collection[Key]) -> list[tuple[Entity, Key]]:
+        """Rows that must be there, not being among those that may be gone."""
+        newest = live.newest(len(found) + CONTROLS_AT_HAND)
+        return [(live.entity, key) for key in newest if key not in found]
+
+    def other_controls(self, entity: Entity) -> list[tuple[Entity, Key]]:
+        """Rows of other object types that were read in this run, where none of this one is left.
+
+        They name their merchant, so that nobody else's key gets an answer for them.
+        """
+        found: list[tuple[Entity, Key]] = []
+        for name, progress in self.state.progress.items():
+            other = progress.entity
+            if other is entity or not (
+                other.single and other.has_merchant and progress.is_complete
+            ):
+                continue
+            gone = (
+                [key_of(other, row["record_key"]) for row in self.cases[name].gone]
+                if (name in self.cases)
+                else []
+            )
+            live = LiveRows(warehouse=self.warehouse, entity=other)
+            found += self.controls(live, gone)[:1]
+        return found
 
     def believe(self, case: Case) -> None:
         """Takes the absence from two complete reads as proof: there is no single object to ask."""
