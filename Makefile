@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench simulate docs clean
+.PHONY: demo test test-targets lint bench simulate docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -12,6 +12,10 @@ demo: $(READY)
 # side by side: most of the time is spent waiting for what the tests start
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
+
+# the same merchant in every engine, for longer
+test-targets: $(READY)
+	ROUNDS=20 $(BIN)/pytest -n auto -k equal_the_truth tests/targets
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from tests.simulation.seed import STEPS_OF_PLAY, memory, play
 from tests.stories.deeds import waiting
 from tests.stories.stage import staged
 
-SEEDS = (1, 2, 3, 4)
+SEEDS = (1, 2)
 FAILED_ONCE: dict[int, str] = {
     31: "items of orders that were gone before the orders could be read for the first time",
     85: "an item that is gone, of an order in a past that was never read: nobody can know",

@@ -1,6 +1,7 @@
 """The same merchant in every engine: each table equals the truth, column by column."""
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -15,7 +16,8 @@ from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
 
 NOW = dt.datetime(2035, 3, 9, 20, tzinfo=dt.UTC)
-ROUNDS = 20
+ROUNDS = int(os.environ.get("ROUNDS", "6"))
+"""Of changes; `make test-targets` plays more."""
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Destinations configured in dlt: a SQL engine through dlt's own client, and a lake of Delta."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("ROUNDS", "2"))
+"""Of changes; `make test-targets` plays more."""
 
 
 @pytest.fixture
