@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="SECTION",
         help=f"of {', '.join(SECTIONS)}; all of these if none is named; and"
-        f" {', '.join(ON_REQUEST)}, of up to two million orders, which takes half an hour",
+        f" {', '.join(ON_REQUEST)}, which take a quarter of an hour",
     )
     found.add_argument("--orders", type=int, help=f"size of the world, {ORDERS:,} by default")
     found.add_argument("--rounds", type=int, default=3, help="each thing so often, in turns")

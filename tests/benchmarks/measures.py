@@ -215,4 +215,4 @@ ON_REQUEST: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "large": large,
     "resuming": resuming,
 }
-"""Sections that take half an hour."""
+"""Sections that take a quarter of an hour."""
