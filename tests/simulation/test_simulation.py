@@ -15,19 +15,15 @@ from tests.simulation.seed import STEPS_OF_PLAY, memory, play
 from tests.stories.deeds import waiting
 from tests.stories.stage import staged
 
-SEEDS = (1, 2)
+SEEDS = (1, 2, 3, 4)
 FAILED_ONCE: dict[int, str] = {
     31: "items of orders that were gone before the orders could be read for the first time",
-    85: "an item that is gone, of an order in a past that was never read: nobody can know",
-    553: "PostgreSQL was not told that a merge is one transaction",
-    568: "as 553",
-    618: "orders of a past that was never read were fetched one by one",
-    655: "an item deleted in the second of its last change, while only orders were synced",
-    699: "loads were stamped with another clock than the play's",
-    932: "as 699",
-    1157: "all records of a list deleted, so that none was left to vouch for a 404",
 }
-"""Seeds that have found something, and what."""
+"""Seeds that have found something, and what.
+
+What 85, 562, 618, 655 and 1157 found has tests of its own among the deletions, what 553 and 568
+found one in the crash matrix. How 562 and 932 end depends on which table is merged first.
+"""
 
 
 @pytest.mark.parametrize("seed", [*SEEDS, *FAILED_ONCE])
