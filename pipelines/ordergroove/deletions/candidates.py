@@ -24,6 +24,8 @@ PORTION = 200_000
 """Keys that are held as Python values at the same time."""
 
 LONGEST_RUN = timedelta(days=30)
+"""How long ago a run that did not tell its end may have begun."""
+
 MOST_WINDOWS = 10
 """Windows that were never swept: older ones are left to the difference of the stamps."""
 

@@ -13,7 +13,7 @@ from sources.ordergroove.client import Client, Tally
 from sources.ordergroove.errors import EntityError, Refused, Stopped, Transient
 from sources.ordergroove.model import Entity
 from sources.ordergroove.page import Page
-from state.ordergroove.tombstones import NOT_FOUND, Key, tombstone
+from state.ordergroove.tombstones import NOT_FOUND, Key, key_of, tombstone
 
 ASKED_BETWEEN_CONTROLS = 25
 CONTROLS = 3
@@ -60,6 +60,10 @@ class Case:
     alive: list[Page] = field(default_factory=list)
     left: int = 0
     """Candidates whose answer was neither."""
+
+    @property
+    def gone_keys(self) -> list[Key]:
+        return [key_of(self.entity, row["record_key"]) for row in self.gone]
 
     def is_too_much(self, number: int) -> bool:
         return not self.is_accepted and number > max(FEW, LARGEST_SHARE * self.open_rows)

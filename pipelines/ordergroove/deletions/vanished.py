@@ -41,7 +41,7 @@ from sources.ordergroove.errors import ConfigError, EntityError, Stopped
 from sources.ordergroove.model import Entity
 from sources.ordergroove.rows import batch_of
 from state.ordergroove.ledger import DONE
-from state.ordergroove.tombstones import ABSENT_TWICE, Key, key_of, tombstone
+from state.ordergroove.tombstones import ABSENT_TWICE, Key, tombstone
 from state.ordergroove.watermark import EPOCH
 
 log = logging.getLogger(__name__)
@@ -138,17 +138,11 @@ class Sweep:
         found: list[tuple[Entity, Key]] = []
         for name, progress in self.state.progress.items():
             other = progress.entity
-            if other is entity or not (
-                other.single and other.has_merchant and progress.is_complete
-            ):
-                continue
-            gone = (
-                [key_of(other, row["record_key"]) for row in self.cases[name].gone]
-                if (name in self.cases)
-                else []
-            )
-            live = LiveRows(warehouse=self.warehouse, entity=other)
-            found += self.controls(live, gone)[:1]
+            can_vouch = other.single and other.has_merchant and progress.is_complete
+            if other is not entity and can_vouch:
+                case = self.cases.get(name)
+                live = LiveRows(warehouse=self.warehouse, entity=other)
+                found += self.controls(live, case.gone_keys if case else ())[:1]
         return found
 
     def believe(self, case: Case) -> None:
@@ -190,10 +184,12 @@ class Sweep:
         merchants = progress.before.merchants
         shown = listed(entity, statuses, self.client, progress.sweep, merchants)
         gone = known.unseen.keys() - shown.keys()
+        unknown = shown.keys() - known.keys
+        if not unknown:
+            # what has been read is worked out from all windows there ever were
+            return gone
         start = self.read_from(entity)
-        return gone | {
-            key for key, stamp in shown.items() if key not in known.keys and is_since(start, stamp)
-        }
+        return gone | {key for key in unknown if is_since(start, shown[key])}
 
     def lost_parts(self, live: LiveRows) -> set[Key]:
         """Parts that went by themselves, or with what they were part of."""
@@ -206,8 +202,7 @@ class Sweep:
         found |= {*live.of_gone_wholes()}
         whole = self.cases.get(str(entity.whole))
         if whole:
-            gone = [key_of(whole.entity, row["record_key"]) for row in whole.gone]
-            found |= {*live.in_wholes(gone)}
+            found |= {*live.in_wholes(whole.gone_keys)}
         return found
 
     def lately(self, part: Entity, whole: Entity) -> datetime:
