@@ -28,11 +28,9 @@ def configured(name: str) -> Any:
     made = dlt.destination(name)
     match made.destination_type.rpartition(".")[2]:
         case "postgres":
-            from pipelines.ordergroove.targets.postgres_dlt import JsonAsSent, KeyedPostgres
+            from pipelines.ordergroove.targets.postgres_dlt import KeyedPostgres
 
-            return KeyedPostgres(
-                destination_name=name, type_mapper=JsonAsSent, supports_transactions=True
-            )
+            return KeyedPostgres(destination_name=name)
         case "duckdb" | "motherduck" | "mssql" | "redshift" | "snowflake":
             # or a merge would be two statements, with nothing to be seen in between
             return dlt.destination(name, supports_transactions=True)

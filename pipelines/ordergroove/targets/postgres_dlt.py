@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from typing import Any
 
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema import TColumnSchema
@@ -77,6 +78,17 @@ class KeyedClient(PostgresClient):
 
 
 class KeyedPostgres(postgres):
+    """With our types, and told that it has transactions.
+
+    Otherwise only their being sent together would make one of the statements of a merge.
+    """
+
+    def _raw_capabilities(self) -> DestinationCapabilitiesContext:
+        capabilities = super()._raw_capabilities()
+        capabilities.type_mapper = JsonAsSent
+        capabilities.supports_transactions = True
+        return capabilities
+
     @property
     def client_class(self) -> type[PostgresClient]:
         return KeyedClient
@@ -93,10 +105,7 @@ def destination(address: Address) -> Any:
             "query": address.options,
         }
     )
-    # or only their being sent together would make one of the statements of a merge
-    return KeyedPostgres(
-        credentials=credentials, type_mapper=JsonAsSent, supports_transactions=True
-    )
+    return KeyedPostgres(credentials=credentials)
 
 
 def has_fast_driver() -> bool:
