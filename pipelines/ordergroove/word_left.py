@@ -5,7 +5,7 @@ Nobody else can open such a file meanwhile, not even to read it.
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +32,23 @@ def leave_word(warehouse: Warehouse, command: str, started_at: DateTime) -> None
     """Leaves word at once and after each load, until the warehouse is closed."""
     if warehouse.dialect != "duckdb" or warehouse.path is None:
         return
-    word = Word(warehouse, warehouse.path, command, started_at)
+    word = Word(warehouse=warehouse, file=warehouse.path, command=command, started_at=started_at)
     # what earlier runs left as `running` was killed
     word.leave(is_loading=False)
     warehouse.after_load = word.loaded
     warehouse.between_loads = word.keep_up
 
 
+@dataclass(kw_only=True)
 class Word:
     """What is told of a file, renewed after a load, but not for each of many in a row."""
 
-    def __init__(
-        self, warehouse: Warehouse, file: Path, command: str, started_at: DateTime
-    ) -> None:
-        self.warehouse = warehouse
-        self.file = file
-        self.command = command
-        self.started_at = started_at
-        self.is_old = False
-        self.due_s = 0.0
+    warehouse: Warehouse
+    file: Path
+    command: str
+    started_at: DateTime
+    is_old: bool = False
+    due_s: float = 0.0
 
     def loaded(self) -> None:
         self.is_old = True

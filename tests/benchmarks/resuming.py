@@ -33,16 +33,16 @@ def resuming(plan: "Plan", *, kills: int = KILLS, syncs: int = SYNCS) -> Iterato
         origin = new_file(plan.directory, "resuming/synced")
         run_in(server, origin, "sync")
         harried = new_file(plan.directory, "resuming/harried", origin)
-        pages = lists(server)
+        began, of_syncs = lists(server), 0
         for kill in range(kills):
             killed(server, harried, life_s)
             if kill < syncs:
                 server.touch("orders", every=max(plan.orders // CHANGED_ORDERS, 1) + kill)
                 before = lists(server)
                 run_in(server, harried, "sync")
-                pages += lists(server) - before
+                of_syncs += lists(server) - before
         run_in(server, harried, *words())
-        pages = lists(server) - pages
+        pages = lists(server) - began - of_syncs
 
         calm = new_file(plan.directory, "resuming/calm", origin)
         before = lists(server)

@@ -297,15 +297,22 @@ def test_parts_of_what_came_and_went_between_two_reads_do_not_stay() -> None:
         assert_marked(warehouse)
 
 
+def delete_at_once(warehouse: ByHand) -> str:
+    """Deletes an item in the second in which it came and was read. Returns its key."""
+    world = warehouse.world
+    warehouse.sync(NAMES, clock_of(world))
+    world.advance(days=1)
+    order = next(row for row in world.rows("orders") if row.record["status"] == 1)
+    item = str(world.add_upsell(order.record["public_id"]))
+    warehouse.sync(NAMES, clock_of(world))
+    world.delete_item(item)
+    return item
+
+
 def test_a_deletion_within_the_second_of_the_last_change_survives_a_failed_run() -> None:
     world = merchant()
     with by_hand(world) as warehouse:
-        warehouse.sync(NAMES, clock_of(world))
-        world.advance(days=1)
-        order = next(row for row in world.rows("orders") if row.record["status"] == 1)
-        item = world.add_upsell(order.record["public_id"])
-        warehouse.sync(NAMES, clock_of(world))
-        world.delete_item(item)
+        item = delete_at_once(warehouse)
         warehouse.bend = no_single_object
         for _ in range(2):
             run = warehouse.sync(NAMES, clock_of(world))
@@ -325,12 +332,7 @@ def test_a_deletion_within_the_second_of_the_last_change_survives_a_failed_run()
 def test_it_survives_a_run_that_asked_for_orders_alone() -> None:
     world = merchant()
     with by_hand(world) as warehouse:
-        warehouse.sync(NAMES, clock_of(world))
-        world.advance(days=1)
-        order = next(row for row in world.rows("orders") if row.record["status"] == 1)
-        item = world.add_upsell(order.record["public_id"])
-        warehouse.sync(NAMES, clock_of(world))
-        world.delete_item(item)
+        item = delete_at_once(warehouse)
         world.advance(hours=5)
         warehouse.sync(["orders"], clock_of(world))
 

@@ -3,6 +3,7 @@
 What is lost is counted: pages that were read and have to be read again. `pytest -s` shows how many.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -41,7 +42,6 @@ PASSED_BEFORE = {
 }
 """How often a point is come to before the plug is pulled there: in the middle of the run."""
 
-IN_MERGE = "in the merge"
 PAGES_A_CHUNK = 3
 """Of a run in pieces."""
 
@@ -108,13 +108,14 @@ def test_the_merge_of_no_table_is_seen_half(stage: Stage) -> None:
     names = ("orders", "items")
     assert run(stage, Ask(named=True), names) == 0
     before = {name: stage.rows(name).keys() for name in names}
-    again, merges = Ask(full_refresh=True), 0
-    while (code := run(stage, again, names, point=IN_MERGE, nth=merges + 1)) == KILLED:
-        merges += 1
+    for nth in itertools.count(1):
+        code = run(stage, Ask(full_refresh=True), names, point="in the merge", nth=nth)
+        if code != KILLED:
+            break
         for name in names:
-            assert stage.rows(name).keys() == before[name], f"{name}, in merge {merges}"
+            assert stage.rows(name).keys() == before[name], f"{name}, in merge {nth}"
     assert code == 0
-    assert merges >= len(names)
+    assert nth > len(names)
 
 
 def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:

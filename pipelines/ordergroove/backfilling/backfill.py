@@ -46,7 +46,14 @@ def backfill(
         },
     )
     made = Backfilled(asked=asked, run=run, shares=shares)
-    turns = Turns(made, settings, client, stopped_by, on_change, times)
+    turns = Turns(
+        made=made,
+        settings=settings,
+        client=client,
+        stopped_by=stopped_by,
+        on_change=on_change,
+        times=times,
+    )
     try:
         turns.run(lock_timeout_s)
     finally:

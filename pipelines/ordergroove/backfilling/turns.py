@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pendulum
 from pendulum import DateTime
@@ -50,28 +50,20 @@ MOST_FAILURES = 10
 """Turns that trouble may spoil for an object type."""
 
 
+@dataclass(kw_only=True)
 class Turns:
     """The turns of one backfill, one after the other."""
 
-    def __init__(
-        self,
-        made: Backfilled,
-        settings: Settings,
-        client: Client,
-        stopped_by: Callable[[], int | None],
-        on_change: Callable[[Backfilled], None],
-        times: Times,
-    ) -> None:
-        self.made = made
-        self.settings = settings
-        self.client = client
-        self.stopped_by = stopped_by
-        self.on_change = on_change
-        self.times = times
-        self.threads: dict[str, threading.Thread] = {}
-        self.left_behind: set[str] = set()
-        self.began = time.monotonic()
-        self.failures: Counter[str] = Counter()
+    made: Backfilled
+    settings: Settings
+    client: Client
+    stopped_by: Callable[[], int | None]
+    on_change: Callable[[Backfilled], None]
+    times: Times
+    threads: dict[str, threading.Thread] = field(default_factory=dict)
+    left_behind: set[str] = field(default_factory=set)
+    began: float = field(default_factory=time.monotonic)
+    failures: Counter[str] = field(default_factory=Counter)
 
     @property
     def active(self) -> list[Progress]:
