@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 from pendulum import DateTime
 
-from pipelines.ordergroove.loading import Chunk, load
+from pipelines.ordergroove.arriving import Arrivals, arrivals
+from pipelines.ordergroove.loading import Chunk
 from pipelines.ordergroove.package import WORTH_FREEING, reason_of
 from pipelines.ordergroove.reading import Delivery
 from pipelines.ordergroove.settings import load as settings_for
@@ -25,7 +26,7 @@ from state.ordergroove.ledger import LEDGER
 from state.ordergroove.watermark import Position, position_of
 
 if TYPE_CHECKING:
-    from dlt import Pipeline
+    pass
 
 NOW = pendulum.datetime(2026, 6, 10, 14)
 LATER = NOW.add(minutes=1)
@@ -35,9 +36,9 @@ ZONE = "America/New_York"
 class Place:
     """A warehouse that is open, with dlt beside it."""
 
-    def __init__(self, warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    def __init__(self, warehouse: Warehouse, arrive: Arrivals) -> None:
         self.warehouse = warehouse
-        self.pipeline = pipeline
+        self.arrive = arrive
 
     def load(self, *deliveries: Delivery, **given: Any) -> dict[str, str]:
         """Loads one chunk; returns the text of what failed."""
@@ -46,7 +47,7 @@ class Place:
             chunk.ledger[name] += rows
         for delivery in deliveries:
             chunk.add(delivery)
-        return {name: str(e) for name, e in load(self.pipeline, chunk, **given).items()}
+        return {name: str(e) for name, e in self.arrive(chunk, **given).items()}
 
     def column(self, table: str, column: str) -> list[Any]:
         named = self.warehouse.table(table)
@@ -69,7 +70,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     flags = {"destination": f"duckdb:///{tmp_path}/warehouse.duckdb"}
     settings = settings_for(flags, {}, tmp_path, tmp_path)
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
-        made = Place(warehouse, warehouse.pipeline(scratch))
+        made = Place(warehouse, arrivals(settings, warehouse, warehouse.pipeline(scratch)))
         made.load(
             delivery("orders", {"public_id": "o1"}),
             delivery("customers", {"merchant_user_id": "c1", "email": "ann@example.com"}),

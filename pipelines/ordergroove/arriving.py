@@ -13,6 +13,7 @@ from pipelines.ordergroove.loading import Chunk, load
 from pipelines.ordergroove.privacy.forgotten import Forgotten, forgotten_in
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.targets.duckdb_log import fold_log
+from pipelines.ordergroove.unfinished import take_windows_back
 from pipelines.ordergroove.versions.history import Versions, refuse_no_history
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove.errors import EntityError
@@ -33,6 +34,8 @@ class Arrivals:
     def __call__(self, chunk: Chunk, create: Collection[str] = ()) -> dict[str, EntityError]:
         self.veil(chunk)
         failed = load(self.pipeline, chunk, create=create)
+        if failed:
+            take_windows_back(self.warehouse)
         for name, deliveries in chunk.deliveries.items():
             tables = [delivery.batch.table for delivery in deliveries if delivery.batch]
             fetched = [pc.min(table["_synced_at"]).as_py() for table in tables if table.num_rows]

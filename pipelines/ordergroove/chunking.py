@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-import pyarrow as pa
 from pendulum import DateTime
 
 from pipelines.ordergroove.arriving import arrivals
@@ -19,12 +18,13 @@ from pipelines.ordergroove.privacy.forgotten import still_shown
 from pipelines.ordergroove.reading import Deliveries, Delivery
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
+from pipelines.ordergroove.unfinished import crashed_rows, take_windows_back
 from pipelines.ordergroove.warehouse import Warehouse
 from pipelines.ordergroove.webhooks.draining import drain_into
 from sources.ordergroove.client import Client
 from sources.ordergroove.entities import CUSTOMERS, ENTITIES
 from sources.ordergroove.errors import EntityError, OrdergrooveError
-from state.ordergroove.ledger import CRASHED, DONE, FAILED, LEDGER, PARTIAL, RUNNING, SYNC_RUNS
+from state.ordergroove.ledger import DONE, FAILED, LEDGER, PARTIAL
 from state.ordergroove.watermark import Window
 
 if TYPE_CHECKING:
@@ -179,11 +179,14 @@ class Loader:
                 chunk.ledger["sync_runs"].append(run.row_of(progress, now))
         create = []
         if self.is_first:
-            chunk.ledger["sync_runs"] += self.crashed_rows()
+            chunk.ledger["sync_runs"] += crashed_rows(self.warehouse)
             create = [name for name in (*ENTITIES, *LEDGER) if name not in self.tables]
         if chunk.is_empty:
             return
         self.warehouse.refuse_lost_lock()
+        if self.is_first:
+            # before any watermark moves past them
+            take_windows_back(self.warehouse)
         failed = self.arrive(chunk, create)
         self.is_first = False
         for name, error in failed.items():
@@ -220,16 +223,6 @@ class Loader:
             "opened_at": window.opened_at,
             "run_id": self.state.run_id,
         }
-
-    def crashed_rows(self) -> list[dict[str, Any]]:
-        """Rows of earlier runs that never ended: we hold the lock, so they crashed."""
-        if "sync_runs" not in self.tables:
-            return []
-        # an older version may have made the table, with fewer columns
-        there = self.warehouse.columns("sync_runs")
-        schema = pa.schema([column for column in SYNC_RUNS.schema if column.name in there])
-        found = self.warehouse.records("sync_runs", schema, "status", [RUNNING])
-        return [row | {"status": CRASHED} for row in found]
 
 
 def warn_of_one_customer(run: Run) -> None:

@@ -7,9 +7,7 @@ offender fails.
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,10 +17,10 @@ from pipelines.ordergroove.reading import Delivery
 from pipelines.ordergroove.targets.configured import is_lake
 from sources.ordergroove import entity_resource
 from sources.ordergroove.entities import ENTITIES
-from sources.ordergroove.errors import EntityError, OrdergrooveError
+from sources.ordergroove.errors import EntityError
 from sources.ordergroove.model import Entity
 from sources.ordergroove.rows import latest_by_key, schema_of
-from state.ordergroove.ledger import BESIDE, LEDGER
+from state.ordergroove.ledger import BESIDE, LEDGER, LOAD_ID
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -81,7 +79,6 @@ def load(
         take_back(pipeline)
         parts = apart(chunk, create)
         if len(parts) <= 1:
-            take_windows_back(pipeline, chunk)
             return refused(chunk, error)
         log.warning("a load failed, loading each object type by itself")
         failures: dict[str, EntityError] = {}
@@ -109,47 +106,6 @@ def refused(chunk: Chunk, error: Exception) -> dict[str, EntityError]:
     if not chunk.deliveries:
         log.warning("what this run did could not be written down: %s", reason_of(error))
     return {name: failed_load(name, error) for name in chunk.deliveries}
-
-
-def take_windows_back(pipeline: "Pipeline", chunk: Chunk) -> None:
-    """Deletes what the failed package may have said of windows: dlt merges each table by itself.
-
-    Raises OrdergrooveError when the warehouse takes not even that.
-    """
-    from dlt.destinations.exceptions import DatabaseUndefinedRelation
-
-    rows = chunk.ledger.get("sync_windows", [])
-    key = LEDGER["sync_windows"].key
-    # a lake has no statement for it; the watermark stays, so the window is read again anyhow
-    if not rows or is_lake(pipeline):
-        return
-    kept = kept_instant if "sqlalchemy" in pipeline.destination.destination_type else as_it_is
-    try:
-        with pipeline.sql_client() as client, suppress(DatabaseUndefinedRelation):
-            table = client.make_qualified_table_name("sync_windows")
-            for row in rows:
-                client.execute_sql(
-                    f"delete from {table} where " + " and ".join(f"{name} = %s" for name in key),
-                    *(kept(row[name]) for name in key),
-                )
-    except Exception as error:
-        # a disk that is full, a server that is gone: it concerns every object type
-        raise OrdergrooveError(
-            what=f"The warehouse takes no changes any more: {reason_of(error)}",
-            do="Mend the cause, such as a full disk, then run the same command again.",
-            state="What was loaded before that is complete; the next run goes on from there.",
-        ) from error
-
-
-def as_it_is(value: object) -> object:
-    return value
-
-
-def kept_instant(value: object) -> object:
-    """An instant as the engines without zones keep it: UTC, SQLite even as this very text."""
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
-    return value
 
 
 def run_package(pipeline: "Pipeline", chunk: Chunk, create: Collection[str]) -> None:
@@ -228,7 +184,7 @@ def ledger_resource(
     def deliver() -> Iterator[pa.Table]:
         for entity, state in states.items():
             dlt.current.resource_state(entity).update(state)
-        yield unique
+        yield with_package(unique) if table.names_package else unique
 
     return dlt.resource(
         deliver,
@@ -241,6 +197,14 @@ def ledger_resource(
         },
         columns=hints,
     )
+
+
+def with_package(rows: pa.Table) -> pa.Table:
+    """The rows with the id of the package that is being made."""
+    import dlt
+
+    load_id = dlt.current.load_package_state()["load_id"]
+    return rows.append_column(LOAD_ID, pa.repeat(load_id, rows.num_rows))
 
 
 def failed_load(entity: str, error: Exception) -> EntityError:

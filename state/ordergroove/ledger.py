@@ -20,6 +20,9 @@ UNAVAILABLE = "unavailable"
 CRASHED = "crashed"
 """What can stand in `sync_runs.status`."""
 
+LOAD_ID = "_dlt_load_id"
+"""dlt's own name for what joins a row with `_dlt_loads`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerTable:
@@ -29,9 +32,17 @@ class LedgerTable:
     key: tuple[str, ...]
     json_columns: tuple[str, ...] = ()
 
+    names_package: bool = False
+    """Whether each row names the load package that brought it, in `LOAD_ID`.
+
+    The tables of a package are merged one by one: what it says of others is true once it is
+    complete.
+    """
+
 
 SYNC_RUNS = LedgerTable(
     key=("run_id", "entity"),
+    names_package=True,
     schema=pa.schema(
         [
             ("run_id", pa.string()),
@@ -54,6 +65,7 @@ SYNC_RUNS = LedgerTable(
 )
 SYNC_WINDOWS = LedgerTable(
     key=("entity", "opened_at", "run_id"),
+    names_package=True,
     schema=pa.schema(
         [
             ("entity", pa.string()),

@@ -118,6 +118,39 @@ def test_the_merge_of_no_table_is_seen_half(stage: Stage) -> None:
     assert nth > len(names)
 
 
+def test_what_a_run_said_of_itself_is_not_believed_where_the_plug_was_pulled(stage: Stage) -> None:
+    names = ("orders", "items")
+    lately = Ask(since=pendulum.instance(stage.world.now).subtract(days=20), named=True)
+    assert run(stage, lately, names) == 0
+    for nth in itertools.count(1):
+        done = count(stage, "sync_runs", "status = 'done'")
+        code = run(stage, Ask(full_refresh=True), names, point="in the merge", nth=nth)
+        assert code in (0, KILLED)
+        if watermarks(stage):
+            break
+        assert run(stage, lately, names) == 0
+        wholes = count(stage, "sync_windows", "since is null")
+        assert wholes == 0, f"read to the end, says the plug in merge {nth}"
+        done = count(stage, "sync_runs", "status = 'done'") - done
+        assert done == len(names), f"done, says the plug in merge {nth}"
+    assert nth > len(names)
+    assert count(stage, "sync_windows", "since is null") == len(names)
+
+
+def watermarks(stage: Stage) -> int:
+    """How many object types have been read to their end, says what positions are taken from."""
+    with opened(stage.settings(), read_only=True) as warehouse:
+        return sum("watermark" in position for position in warehouse.positions().values())
+
+
+def count(stage: Stage, table: str, condition: str) -> int:
+    with opened(stage.settings(), read_only=True) as warehouse:
+        ((number,),) = warehouse.rows(
+            f"select count(*) from {warehouse.table(table)} where {condition}"
+        )
+    return int(number)
+
+
 def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:
     """Pages that the killed run had asked for and that lie behind its position, by object type."""
     with opened(stage.settings(), read_only=True) as warehouse:

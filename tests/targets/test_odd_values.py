@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 import pytest
 
-from pipelines.ordergroove.loading import Chunk, load
+from pipelines.ordergroove.arriving import Arrivals, arrivals
+from pipelines.ordergroove.loading import Chunk
 from pipelines.ordergroove.reading import Delivery
 from pipelines.ordergroove.settings import load as settings_for
 from pipelines.ordergroove.warehouse import Warehouse, opened, scratch_in
@@ -18,7 +19,7 @@ from state.ordergroove.ledger import LEDGER
 from state.ordergroove.watermark import Position, position_of
 
 if TYPE_CHECKING:
-    from dlt import Pipeline
+    pass
 
 NOW = pendulum.datetime(2026, 6, 10, 14)
 LATER = NOW.add(minutes=1)
@@ -31,9 +32,9 @@ KEYS += ["k\ney", "k%sy", "k?y", "k'y", 'k"y', "k\\y"]
 class Place:
     """A warehouse that is open, with dlt beside it."""
 
-    def __init__(self, warehouse: Warehouse, pipeline: "Pipeline") -> None:
+    def __init__(self, warehouse: Warehouse, arrive: Arrivals) -> None:
         self.warehouse = warehouse
-        self.pipeline = pipeline
+        self.arrive = arrive
 
     def load(self, *deliveries: Delivery, **given: Any) -> dict[str, str]:
         """Loads one chunk; returns the text of what failed."""
@@ -42,7 +43,7 @@ class Place:
             chunk.ledger[name] += rows
         for delivery in deliveries:
             chunk.add(delivery)
-        return {name: str(e) for name, e in load(self.pipeline, chunk, **given).items()}
+        return {name: str(e) for name, e in self.arrive(chunk, **given).items()}
 
     def column(self, table: str, key: str, column: str) -> dict[str, Any]:
         named = self.warehouse.table(table)
@@ -53,7 +54,7 @@ class Place:
 def place(destination: str, tmp_path: Path) -> Iterator[Place]:
     settings = settings_for({"destination": destination}, {}, tmp_path, tmp_path)
     with opened(settings) as warehouse, scratch_in(settings.state_dir) as scratch:
-        yield Place(warehouse, warehouse.pipeline(scratch))
+        yield Place(warehouse, arrivals(settings, warehouse, warehouse.pipeline(scratch)))
 
 
 def delivery(name: str, *records: Any, at: pendulum.DateTime = NOW) -> Delivery:
