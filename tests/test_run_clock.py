@@ -39,7 +39,12 @@ def test_what_happens_to_the_machines_clock_meanwhile_does_not_matter() -> None:
 
 @pytest.mark.parametrize(
     ("not_before", "begins"),
-    [(None, NOW), (NOW.subtract(days=1), NOW), (NOW.add(minutes=3), NOW.add(minutes=3))],
+    [
+        (None, NOW),
+        (NOW.subtract(days=1), NOW),
+        (NOW, NOW.add(microseconds=1)),
+        (NOW.add(minutes=3), NOW.add(minutes=3, microseconds=1)),
+    ],
 )
 def test_a_run_never_begins_before_an_earlier_one_ended(
     not_before: DateTime | None, begins: DateTime

@@ -32,7 +32,9 @@ from pipelines.ordergroove.stored_values import instant_of, records_of
 from pipelines.ordergroove.targets.duckdb_file import DuckDBFile, in_memory, why_closed
 from pipelines.ordergroove.targets.engine import Engine, Step, Target
 from sources.ordergroove import SOURCE
+from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.errors import ConfigError, Held, OrdergrooveError
+from state.ordergroove.ledger import RUNNING
 from state.ordergroove.stored import decoded, resources_in
 
 if TYPE_CHECKING:
@@ -159,8 +161,14 @@ class Warehouse:
     def latest_instant(self) -> DateTime | None:
         """The latest time that an earlier run wrote down, UTC."""
         there = self.tables()
+        written = [("_dlt_loads", "inserted_at"), ("sync_runs", "finished_at")]
+        if "sync_runs" in there and self.rows(
+            f"select 1 from {self.table('sync_runs')} where status = ? limit 1", (RUNNING,)
+        ):
+            # a run that was killed has left its rows, but not when it ended
+            written += [(name, "_synced_at") for name in ENTITIES]
         instants = []
-        for table, column in (("_dlt_loads", "inserted_at"), ("sync_runs", "finished_at")):
+        for table, column in written:
             if table in there:
                 ((found,),) = self.rows(f"select max({column}) from {self.table(table)}")
                 instants += [] if found is None else [instant_of(found)]

@@ -12,7 +12,7 @@ class RunClock:
     """UTC now, from the machine's clock at the start and a monotonic one from there on.
 
     `not_before` is the latest time that an earlier run wrote down: should the machine's clock
-    have been set back since, this run begins there. What a row was fetched at can then be compared
+    have been set back since, this run begins right after it. What a row was fetched at can then be compared
     with when a deletion was noticed, whatever happens to the machine's clock.
     """
 
@@ -23,7 +23,8 @@ class RunClock:
         wall: Callable[[], DateTime] = lambda: pendulum.now("UTC"),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.started_at = max(filter(None, (wall(), not_before)))
+        after = None if not_before is None else not_before.add(microseconds=1)
+        self.started_at = max(filter(None, (wall(), after)))
         self._monotonic = monotonic
         self._began = monotonic()
 

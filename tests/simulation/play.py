@@ -39,6 +39,9 @@ STRETCHES = ((8, "week"), (12, "week"), (40, "month"), (120, "year"))
 
 AT_THE_END = ("while the lock is released", "between two turns")
 KILLED = -9
+A_LIFE_S = 10
+"""How long a run lives here, at most."""
+
 HELD = 4
 PASSING = ("503", "reset", "429", "truncated", "short body", "423")
 
@@ -235,7 +238,10 @@ class Play:
         """Runs it in a process of its own; what stood in the warehouse before still does."""
         code = outcome(deed)
         self.told.append(f"{deed} -> {code}")
-        self.kills += code == KILLED
+        if code == KILLED:
+            self.kills += 1
+            # whatever was killed is not begun again at the moment at which it had begun
+            self.world.advance(seconds=A_LIFE_S)
         is_calm = not self.stage.sandbox.trouble.faults
         expected = (0, 5) if is_calm else (0, 3, 5, 6)
         assert code in expected or (code == KILLED and deed.point), (

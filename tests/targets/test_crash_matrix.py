@@ -137,6 +137,24 @@ def test_what_a_run_said_of_itself_is_not_believed_where_the_plug_was_pulled(sta
     assert count(stage, "sync_windows", "since is null") == len(names)
 
 
+def test_what_a_killed_run_has_loaded_is_older_than_the_next_one_though_clocks_stand_still(
+    stage: Stage,
+) -> None:
+    names = ("orders",)
+    assert run(stage, Ask(named=True), names) == 0
+    last = "order by _synced_at desc limit 1"
+    ((before,),) = ask(stage, "orders", "_synced_at", last)
+    pulled = {"point": "before the package is done", "is_in_pieces": True}
+    assert run(stage, Ask(full_refresh=True), names, **pulled) == KILLED
+    ((order, loaded),) = ask(stage, "orders", "public_id, _synced_at", f"where status = 1 {last}")
+    assert loaded > before
+    stage.world.delete_order(order)
+
+    assert run(stage, Ask(named=True), names) == 0
+
+    assert ask(stage, "orders", "public_id", "where _deleted_at is not null") == [(order,)]
+
+
 def watermarks(stage: Stage) -> int:
     """How many object types have been read to their end, says what positions are taken from."""
     with opened(stage.settings(), read_only=True) as warehouse:
@@ -144,11 +162,13 @@ def watermarks(stage: Stage) -> int:
 
 
 def count(stage: Stage, table: str, condition: str) -> int:
-    with opened(stage.settings(), read_only=True) as warehouse:
-        ((number,),) = warehouse.rows(
-            f"select count(*) from {warehouse.table(table)} where {condition}"
-        )
+    ((number,),) = ask(stage, table, "count(*)", f"where {condition}")
     return int(number)
+
+
+def ask(stage: Stage, table: str, what: str, which: str) -> list[tuple[Any, ...]]:
+    with opened(stage.settings(), read_only=True) as warehouse:
+        return warehouse.rows(f"select {what} from {warehouse.table(table)} {which}")
 
 
 def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:
