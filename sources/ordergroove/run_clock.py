@@ -12,8 +12,8 @@ class RunClock:
     """UTC now, from the machine's clock at the start and a monotonic one from there on.
 
     `not_before` is the latest time that an earlier run wrote down: should the machine's clock
-    have been set back since, this run begins right after it. What a row was fetched at can then be compared
-    with when a deletion was noticed, whatever happens to the machine's clock.
+    have been set back since, this run begins right after it. What a row was fetched at can then be
+    compared with when a deletion was noticed, whatever happens to the machine's clock.
     """
 
     def __init__(
