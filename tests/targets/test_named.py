@@ -102,9 +102,21 @@ def refusal(tmp_path: Path, name: str) -> ConfigError:
     return caught.value
 
 
-def test_a_name_that_dlt_does_not_know_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("", "no destination type was configured."),
+        ("postgress", "the configured destination type 'postgress' is not valid."),
+    ],
+)
+def test_a_name_that_dlt_does_not_know_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, wrong: str
+) -> None:
+    if kind:
+        monkeypatch.setenv("DESTINATION__NOWHERE__DESTINATION_TYPE", kind)
     error = refusal(tmp_path, "nowhere")
-    assert "'nowhere' cannot be used" in error.what
+    expected = f"The destination 'nowhere' cannot be used: it is none of dlt's own, and {wrong}"
+    assert error.what == expected
     assert "[destination.nowhere]" in error.do
 
 

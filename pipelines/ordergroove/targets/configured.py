@@ -1,5 +1,6 @@
 """What dlt's own configuration says of a destination. dlt is imported when it is asked."""
 
+import re
 import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,20 @@ def reading_pipeline(name: str, dataset: str) -> "Pipeline":
 
 def not_configured(name: str, error: Exception) -> ConfigError:
     return ConfigError(
-        what=f"The destination {name!r} cannot be used: {first_line(error)}",
+        what=f"The destination {name!r} cannot be used: {what_is_wrong(error)}",
         do=f"Configure it in .dlt/config.toml and .dlt/secrets.toml under [destination.{name}], as"
         " the README shows under `Other warehouses`; or write an address such as"
         " duckdb:///warehouse.duckdb.",
         state=UNCHANGED,
     )
+
+
+def what_is_wrong(error: Exception) -> str:
+    """One sentence. Of a name that it does not know, dlt tells at length where it has looked."""
+    from dlt.common.destination.exceptions import UnknownDestinationModule
+
+    said = first_line(error)
+    missing = re.search(r"However, (.+?\.)(\s|$)", said)
+    if isinstance(error, UnknownDestinationModule) and missing:
+        return f"it is none of dlt's own, and {missing[1]}"
+    return said
