@@ -1,6 +1,6 @@
 """An older release, as far as the warehouse can tell.
 
-What came later is left away: columns of `sync_runs`, the noticing of deletions, keys of the state,
+What came later is left away: columns of the ledger, the noticing of deletions, keys of the state,
 the tables of object types that nobody had asked for.
 """
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.ordergroove import chunking
 from sources.ordergroove.entities import ENTITIES
-from state.ordergroove.ledger import SYNC_RUNS
+from state.ordergroove.ledger import LEDGER, SYNC_RUNS
 from state.ordergroove.watermark import Position
 
 LATER_COLUMNS = ("sweep_requests", "swept_at")
@@ -24,6 +24,8 @@ def become_older(names: Collection[str]) -> None:
     kept = [column for column in SYNC_RUNS.schema if column.name not in LATER_COLUMNS]
     # frozen, and named in many places
     object.__setattr__(SYNC_RUNS, "schema", pa.schema(kept))
+    for table in LEDGER.values():
+        object.__setattr__(table, "names_package", False)
     vars(chunking)["ENTITIES"] = {name: ENTITIES[name] for name in names}
     whole = Position.as_state
 

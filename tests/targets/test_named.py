@@ -3,7 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,7 @@ from pipelines.ordergroove.targets.lease import DEAD_AFTER_S, Lease, Note
 from pipelines.ordergroove.warehouse import opened
 from sources.ordergroove.errors import ConfigError, Held
 from sources.ordergroove.sandbox import Rules, Sandbox, World
+from state.ordergroove.ledger import LEDGER
 from tests.servers import QUOTED_PASSWORD
 from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
@@ -67,6 +69,33 @@ def test_contents_equal_the_truth_after_every_round(
             something_happens(stage.world, rng, 10)
             run(stage)
             assert_true(stage, ghosts=deleted(stage.world))
+
+
+@pytest.mark.parametrize("kind", ["filesystem", "postgres"])
+def test_what_an_older_release_has_made_is_taken_over(
+    tmp_path: Path, configured: Callable[[str], str], kind: str
+) -> None:
+    with staged(merchant(), tmp_path, destination=configured(kind)) as stage:
+        with as_of_before():
+            run(stage)
+        stage.world.advance(hours=5)
+        something_happens(stage.world, Random(3), 10)
+        run(stage)
+        assert_true(stage, ghosts=deleted(stage.world))
+
+
+@contextmanager
+def as_of_before() -> Iterator[None]:
+    """The ledger as a release wrote it that did not tell which package a row came with."""
+    tables = [table for table in LEDGER.values() if table.names_package]
+    for table in tables:
+        # frozen, and named in many places
+        object.__setattr__(table, "names_package", False)
+    try:
+        yield
+    finally:
+        for table in tables:
+            object.__setattr__(table, "names_package", True)
 
 
 def test_a_lake_is_read_by_other_programs(tmp_path: Path, configured: Callable[[str], str]) -> None:
