@@ -1,10 +1,12 @@
 """An older release, as far as the warehouse can tell.
 
-What came later is left away: columns of the ledger, the noticing of deletions, keys of the state,
-the tables of object types that nobody had asked for.
+What came later is left away: columns of `sync_runs`, the noticing of deletions, keys of the state,
+the tables of object types that nobody had asked for. But for the packages in the ledger: what a
+kill leaves behind that does not name one can't be told from what is true.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -24,8 +26,6 @@ def become_older(names: Collection[str]) -> None:
     kept = [column for column in SYNC_RUNS.schema if column.name not in LATER_COLUMNS]
     # frozen, and named in many places
     object.__setattr__(SYNC_RUNS, "schema", pa.schema(kept))
-    for table in LEDGER.values():
-        object.__setattr__(table, "names_package", False)
     vars(chunking)["ENTITIES"] = {name: ENTITIES[name] for name in names}
     whole = Position.as_state
 
@@ -36,6 +36,19 @@ def become_older(names: Collection[str]) -> None:
         return state
 
     type.__setattr__(Position, "as_state", as_older_state)
+
+
+@contextmanager
+def without_packages() -> Iterator[None]:
+    """The ledger as a release wrote it that did not tell which package a row came with."""
+    tables = [table for table in LEDGER.values() if table.names_package]
+    for table in tables:
+        object.__setattr__(table, "names_package", False)
+    try:
+        yield
+    finally:
+        for table in tables:
+            object.__setattr__(table, "names_package", True)
 
 
 def without(state: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:

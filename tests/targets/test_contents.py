@@ -11,6 +11,7 @@ import pytest
 
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Rules, Sandbox, World
+from tests.simulation.older import without_packages
 from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
@@ -48,3 +49,12 @@ def test_first_load_and_rounds_of_changes_equal_the_truth_and_twice_is_once(stag
     first = {name: stage.rows(name) for name in ENTITIES}
     run(stage)
     assert {name: stage.rows(name) for name in ENTITIES} == first
+
+
+def test_what_an_older_release_has_made_is_taken_over(stage: Stage) -> None:
+    with without_packages():
+        run(stage)
+    stage.world.advance(hours=5)
+    something_happens(stage.world, Random(3), 10)
+    run(stage)
+    assert_true(stage, ghosts=deleted(stage.world))

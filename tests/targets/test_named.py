@@ -3,8 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -17,8 +16,8 @@ from pipelines.ordergroove.targets.lease import DEAD_AFTER_S, Lease, Note
 from pipelines.ordergroove.warehouse import opened
 from sources.ordergroove.errors import ConfigError, Held
 from sources.ordergroove.sandbox import Rules, Sandbox, World
-from state.ordergroove.ledger import LEDGER
 from tests.servers import QUOTED_PASSWORD
+from tests.simulation.older import without_packages
 from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
@@ -76,26 +75,12 @@ def test_what_an_older_release_has_made_is_taken_over(
     tmp_path: Path, configured: Callable[[str], str], kind: str
 ) -> None:
     with staged(merchant(), tmp_path, destination=configured(kind)) as stage:
-        with as_of_before():
+        with without_packages():
             run(stage)
         stage.world.advance(hours=5)
         something_happens(stage.world, Random(3), 10)
         run(stage)
         assert_true(stage, ghosts=deleted(stage.world))
-
-
-@contextmanager
-def as_of_before() -> Iterator[None]:
-    """The ledger as a release wrote it that did not tell which package a row came with."""
-    tables = [table for table in LEDGER.values() if table.names_package]
-    for table in tables:
-        # frozen, and named in many places
-        object.__setattr__(table, "names_package", False)
-    try:
-        yield
-    finally:
-        for table in tables:
-            object.__setattr__(table, "names_package", True)
 
 
 def test_a_lake_is_read_by_other_programs(tmp_path: Path, configured: Callable[[str], str]) -> None:
