@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pendulum
@@ -24,9 +24,6 @@ from sources.ordergroove.page import Page
 from sources.ordergroove.rows import batch_of
 from state.ordergroove.ledger import LEDGER
 from state.ordergroove.watermark import Position, position_of
-
-if TYPE_CHECKING:
-    pass
 
 NOW = pendulum.datetime(2026, 6, 10, 14)
 LATER = NOW.add(minutes=1)

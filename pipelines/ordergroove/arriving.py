@@ -13,7 +13,7 @@ from pipelines.ordergroove.loading import Chunk, load
 from pipelines.ordergroove.privacy.forgotten import Forgotten, forgotten_in
 from pipelines.ordergroove.settings import Settings
 from pipelines.ordergroove.targets.duckdb_log import fold_log
-from pipelines.ordergroove.unfinished import take_windows_back
+from pipelines.ordergroove.unfinished import Unfinished
 from pipelines.ordergroove.versions.history import Versions, refuse_no_history
 from pipelines.ordergroove.warehouse import Warehouse
 from sources.ordergroove.errors import EntityError
@@ -35,7 +35,7 @@ class Arrivals:
         self.veil(chunk)
         failed = load(self.pipeline, chunk, create=create)
         if failed:
-            take_windows_back(self.warehouse)
+            Unfinished(warehouse=self.warehouse).take_windows_back()
         for name, deliveries in chunk.deliveries.items():
             tables = [delivery.batch.table for delivery in deliveries if delivery.batch]
             fetched = [pc.min(table["_synced_at"]).as_py() for table in tables if table.num_rows]

@@ -18,7 +18,7 @@ from pipelines.ordergroove.privacy.forgotten import still_shown
 from pipelines.ordergroove.reading import Deliveries, Delivery
 from pipelines.ordergroove.run import Progress, Run
 from pipelines.ordergroove.settings import Settings
-from pipelines.ordergroove.unfinished import crashed_rows, take_windows_back
+from pipelines.ordergroove.unfinished import Unfinished
 from pipelines.ordergroove.warehouse import Warehouse
 from pipelines.ordergroove.webhooks.draining import drain_into
 from sources.ordergroove.client import Client
@@ -177,16 +177,16 @@ class Loader:
                 chunk.ledger["sync_runs"].append(run.row_of(progress, now))
             elif self.is_first:
                 chunk.ledger["sync_runs"].append(run.row_of(progress, now))
-        create = []
-        if self.is_first:
-            chunk.ledger["sync_runs"] += crashed_rows(self.warehouse)
-            create = [name for name in (*ENTITIES, *LEDGER) if name not in self.tables]
         if chunk.is_empty:
             return
         self.warehouse.refuse_lost_lock()
+        create = []
         if self.is_first:
+            create = [name for name in (*ENTITIES, *LEDGER) if name not in self.tables]
+            unfinished = Unfinished(warehouse=self.warehouse)
+            chunk.ledger["sync_runs"] += unfinished.crashed_rows()
             # before any watermark moves past them
-            take_windows_back(self.warehouse)
+            unfinished.take_windows_back()
         failed = self.arrive(chunk, create)
         self.is_first = False
         for name, error in failed.items():

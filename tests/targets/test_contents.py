@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -52,6 +52,11 @@ def test_first_load_and_rounds_of_changes_equal_the_truth_and_twice_is_once(stag
 
 
 def test_what_an_older_release_has_made_is_taken_over(stage: Stage) -> None:
+    assert_taken_over(stage, run)
+
+
+def assert_taken_over(stage: Stage, run: Callable[[Stage], None]) -> None:
+    """A run of an older release, a few changes, then a run of this one."""
     with without_packages():
         run(stage)
     stage.world.advance(hours=5)

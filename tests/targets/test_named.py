@@ -17,10 +17,10 @@ from pipelines.ordergroove.warehouse import opened
 from sources.ordergroove.errors import ConfigError, Held
 from sources.ordergroove.sandbox import Rules, Sandbox, World
 from tests.servers import QUOTED_PASSWORD
-from tests.simulation.older import without_packages
 from tests.stories.deeds import something_happens
 from tests.stories.stage import Stage, assert_true, staged
 from tests.stories.test_truth import deleted
+from tests.targets.test_contents import assert_taken_over
 
 ROUNDS = int(os.environ.get("ROUNDS", "2"))
 """Of changes; `make test-targets` plays more."""
@@ -75,12 +75,7 @@ def test_what_an_older_release_has_made_is_taken_over(
     tmp_path: Path, configured: Callable[[str], str], kind: str
 ) -> None:
     with staged(merchant(), tmp_path, destination=configured(kind)) as stage:
-        with without_packages():
-            run(stage)
-        stage.world.advance(hours=5)
-        something_happens(stage.world, Random(3), 10)
-        run(stage)
-        assert_true(stage, ghosts=deleted(stage.world))
+        assert_taken_over(stage, run)
 
 
 def test_a_lake_is_read_by_other_programs(tmp_path: Path, configured: Callable[[str], str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pendulum
 import pytest
@@ -17,9 +17,6 @@ from sources.ordergroove.page import Page
 from sources.ordergroove.rows import batch_of
 from state.ordergroove.ledger import LEDGER
 from state.ordergroove.watermark import Position, position_of
-
-if TYPE_CHECKING:
-    pass
 
 NOW = pendulum.datetime(2026, 6, 10, 14)
 LATER = NOW.add(minutes=1)
