@@ -23,16 +23,15 @@ from sources.ordergroove.pace import LOOK_AGAIN_S, Pace
 from sources.ordergroove.page import (
     Answered,
     Page,
-    contents_of,
     count_in,
     document_of,
     envelope,
     no_page,
     position_lost,
-    unpageable,
 )
 from sources.ordergroove.request import Question, origin, shown_origin
 from sources.ordergroove.run_clock import RunClock
+from sources.ordergroove.trail import Trail, place_of
 
 log = logging.getLogger(__name__)
 
@@ -107,30 +106,26 @@ class Client:
     ) -> Iterator[Page]:
         """The pages of a list, strictly one after the other, to the last.
 
-        `params` are the window's; the entity's own and the page size are added. `resume` is a
-        `next` link to go on from instead. Raises EntityError of the kind that fits: Refused,
+        `params` are the window's; the entity's own and the page size are added. `resume` is the
+        `next` of a page to go on from instead, at any later time. The first records of a page may
+        have been shown by the one before. Raises EntityError of the kind that fits: Refused,
         NotFound, NoPage, Unpageable when links or pages repeat, PositionLost when a link is not
         taken back, Transient when retries ran out.
         """
         tally = tally or Tally()
-        url = self.checked(entity, resume) if resume else entity.path
+        url = place_of(self.checked(entity, resume)).whole if resume else entity.path
         query = None if resume else {"page_size": str(PAGE_SIZE), **entity.params, **params}
-        seen = {url}
-        recent: list[int] = []
+        trail = Trail(entity, url)
         while True:
             page = self._page(entity, Question(url, query), tally)
-            content = contents_of(entity, page)
-            if len(page.records) >= PAGE_SIZE and content in recent:
-                raise unpageable(entity, "a full page came a second time")
-            recent = [*recent[-4:], content]
-            if page.next is not None:
-                url, query = self.checked(entity, page.next), None
-                if url in seen:
-                    raise unpageable(entity, "a `next` link came a second time")
-                seen.add(url)
-            yield page
-            if page.next is None:
+            if trail.has_lost(page):
+                url, query = trail.turn_back(), None
+                continue
+            link = self.checked(entity, page.next) if page.next is not None else None
+            yield trail.add(page, link, PAGE_SIZE)
+            if link is None:
                 return
+            url, query = trail.onward, None
 
     def single(self, entity: Entity, key: str, tally: Tally) -> Page | None:
         """One object by its key, as a page of one record; None when the server answers 404."""

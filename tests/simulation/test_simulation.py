@@ -24,6 +24,7 @@ FAILED_ONCE: dict[int, str] = {
     568: "as 553",
     618: "as 562",
     655: "an item that went in the second of its order's last change, orders being synced alone",
+    696: "a record beside one that was deleted between two pages",
     699: "loads stamped with another clock than the play's",
     722: "as 562, in a ledger that did not name packages yet",
     932: "as 699; rows of a killed run that were taken for those of the next one",

@@ -192,6 +192,32 @@ def test_what_changes_from_slice_to_slice_meanwhile_is_not_lost(stage: Stage) ->
     assert_true(stage, ghosts=deleted(stage.world))
 
 
+def test_what_leaves_a_slice_takes_no_record_beside_it_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sources.ordergroove.client.PAGE_SIZE", 3)
+    began = pendulum.now("UTC").subtract(days=4).start_of("hour")
+    world = World(seed=3, customers=0, zone=ZONE, now=began, days=0, alive=False)
+    customers = [world.create_customer() for _ in range(6)]
+    world.subscribe(customers[0])
+    world.advance(hours=1)
+    beside = [world.subscribe(customer) for customer in customers]
+    world.advance(days=2)
+    # the pass at the end asks for what changed since, and two hours before
+    stretch = Slice(since=began, until=began.add(hours=8))
+    shown = itertools.count(1)
+
+    def on_page(_: object, call: Call) -> None:
+        # the first page ends with the second of them
+        if call.entity == "subscriptions" and next(shown) == 1:
+            world.change_quantity(beside[0], 9)
+
+    with staged(Sandbox(world, on_page=on_page), tmp_path) as stage:
+        run(stage, Asked(stretch=stretch), "subscriptions")
+
+        assert {*beside} - {str(key) for (key,) in stage.rows("subscriptions")} == set()
+
+
 def test_rows_without_a_stamp_come_from_one_unfiltered_read_at_the_end(stage: Stage) -> None:
     for row in stage.world.rows("addresses")[::4]:
         row.record["updated"] = None

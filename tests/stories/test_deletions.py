@@ -274,6 +274,29 @@ def hide(key: str) -> Any:
     return bend
 
 
+def test_a_deletion_between_two_pages_hides_no_record_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sources.ordergroove.client.PAGE_SIZE", 3)
+    world = merchant(customers=0, days=0)
+    orders = [world.next_order(world.subscribe(world.create_customer())) for _ in range(6)]
+    world.advance(days=1)
+    for order in orders[1:]:
+        # no list of open orders tells of these
+        world.place_order(order)
+
+    def delete(_: Any, call: Call) -> None:
+        if world.find("orders", orders[0]):
+            world.delete_order(orders[0])
+
+    with by_hand(world) as warehouse:
+        warehouse.sandbox.on_page = delete
+        # items would name the orders that are missing
+        warehouse.sync(["orders"], clock_of(world))
+
+        assert there(warehouse, "orders") - warehouse.keys("orders", "true") == set()
+
+
 def test_parts_of_what_came_and_went_between_two_reads_do_not_stay() -> None:
     world = merchant()
     made: list[str] = []

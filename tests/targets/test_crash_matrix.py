@@ -4,10 +4,11 @@ What is lost is counted: pages that were read and have to be read again. `pytest
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pendulum
@@ -17,6 +18,7 @@ from pipelines.ordergroove.preflight import Ask
 from pipelines.ordergroove.warehouse import opened
 from sources.ordergroove.entities import ENTITIES
 from sources.ordergroove.sandbox import Call, Sandbox, World
+from sources.ordergroove.trail import place_of
 from state.ordergroove.watermark import position_of
 from tests.simulation.child import Deed
 from tests.simulation.forks import outcome
@@ -178,7 +180,7 @@ def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:
     now = pendulum.instance(stage.world.now)
     lost = {}
     for name in INCREMENTAL:
-        pages = [sorted(call.query) for call in calls if call.entity == name and call.is_list]
+        pages = [place(call.query) for call in calls if call.entity == name and call.is_list]
         position = position_of(ENTITIES[name], positions.get(name))
         window = position.window
         if position.watermark == now:
@@ -186,6 +188,12 @@ def pages_lost(stage: Stage, calls: Sequence[Call]) -> dict[str, int]:
         elif window is None or window.opened_at != now:
             lost[name] = len(pages)
         else:
-            link = sorted(httpx.URL(window.next or "").params.multi_items())
-            lost[name] = len(pages) - pages.index(link) if link in pages else 0
+            after = place(httpx.URL(window.next or "").params.multi_items())
+            lost[name] = len(pages) - pages.index(after) if after in pages else 0
     return lost
+
+
+def place(query: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A query without the order of its parts, with the cursor that a position would have of it."""
+    whole = place_of(f"?{urlencode([*query])}").whole
+    return sorted(httpx.URL(whole).params.multi_items())
