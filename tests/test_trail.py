@@ -79,7 +79,6 @@ def params(url: str) -> dict[str, str]:
         cursor(o=3, p=SECOND, q=1),
         cursor(o=3, p=""),
         cursor(o=3, p=SECOND).rstrip("="),
-        base64.b64encode(b"o=3&p=a b").decode(),
         base64.b64encode(b"o=3&o=3&p=a").decode(),
         base64.b64encode(b"\xff").decode(),
     ],
@@ -239,7 +238,7 @@ def test_a_second_that_never_stays_the_same_ends_the_list() -> None:
     server.on_page = lambda shown: server.drop({*shown[1:2]})
     with (
         reading(server, 10) as client,
-        pytest.raises(Unpageable, match="records of one second vanish"),
+        pytest.raises(Unpageable, match="does not hold still"),
     ):
         read(client)
 

@@ -10,20 +10,20 @@ Source: "Cursor Pagination"; inferred: that it is that framework, and so the mea
 """
 
 import base64
-import binascii
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote_plus, unquote_plus
 
-import httpx
-
+from sources.ordergroove.errors import Unpageable
 from sources.ordergroove.model import Entity
 from sources.ordergroove.page import Page, contents_of, shown, unpageable
 
-MOST_COUNTED = 1_000
-"""The framework counts no further; a larger number means something else."""
+CURSOR = re.compile(r"(?<=[?&])cursor=([^&#]*)(&?)")
+COUNTED = re.compile(rb"o=([1-9]\d{,2}|1000)(?:&(p=[^&]+))?")
+"""The framework counts to 1,000; a larger number means something else."""
 
 MOST_TURNS = 5
 """How often records may vanish from one second while it is listed."""
@@ -42,37 +42,29 @@ class Place:
 
 def place_of(link: str) -> Place:
     """The place a `next` link leads to; the link itself twice where it does not count."""
-    url = httpx.URL(link)
-    count, rest = counted_in(url.params.get("cursor", ""))
-    if not 0 < count <= MOST_COUNTED:
+    found = CURSOR.search(link)
+    counted = counted_in(unquote_plus(found[1])) if found else None
+    if found is None or counted is None:
         return Place(again=link, whole=link)
-    whole = at(url, rest)
-    return Place(again=at(url, {"o": str(count - 1), **rest}) if count > 1 else whole, whole=whole)
+    count, rest = int(counted[1]), counted[2] or b""
+
+    def with_cursor(said: bytes) -> str:
+        # without one a list begins at its beginning
+        cursor = f"cursor={quote_plus(base64.b64encode(said))}{found[2]}" if said else ""
+        return link[: found.start()] + cursor + link[found.end() :]
+
+    whole = with_cursor(rest)
+    again = with_cursor(b"&".join(filter(None, (b"o=%d" % (count - 1), rest))))
+    return Place(again=again if count > 1 else whole, whole=whole)
 
 
-def counted_in(cursor: str) -> tuple[int, dict[str, str]]:
-    """How many records a cursor counts, and what else it says: a creation, or nothing.
-
-    0 for a cursor that says anything more, or says it in other words than the framework would.
-    """
+def counted_in(cursor: str) -> re.Match[bytes] | None:
+    """What a cursor says, where it is a count, alone or with a creation."""
     try:
-        rest = dict(parse_qsl(base64.b64decode(cursor, validate=True).decode("ascii")))
-        count = int(rest.pop("o", "0"))
-    except (binascii.Error, ValueError):
-        return 0, {}
-    is_known = not rest.keys() - {"p"} and text_of({"o": str(count), **rest}) == cursor
-    return (count, rest) if is_known else (0, {})
-
-
-def text_of(parts: dict[str, str]) -> str:
-    return base64.b64encode(urlencode(parts).encode()).decode()
-
-
-def at(url: httpx.URL, parts: dict[str, str]) -> str:
-    """The link with another cursor, or without one: from the beginning of the list."""
-    if not parts:
-        return str(url.copy_remove_param("cursor"))
-    return str(url.copy_set_param("cursor", text_of(parts)))
+        said = base64.b64decode(cursor, validate=True)
+    except ValueError:
+        return None
+    return COUNTED.fullmatch(said)
 
 
 class Trail:
@@ -101,7 +93,11 @@ class Trail:
         link = self._place.whole
         self._turns[link] += 1
         if self._turns[link] > MOST_TURNS:
-            raise unpageable(self._entity, "records of one second vanish while they are listed")
+            raise Unpageable(
+                f"Ordergroove's list of {self._entity.name} does not hold still: records of one"
+                f" second vanished {MOST_TURNS + 1} times while that second was listed.",
+                "Run the same command again when less is going on.",
+            )
         self._place = Place(again=link, whole=link)
         self._asked = {link}
         self._contents.clear()
