@@ -1,6 +1,10 @@
-"""Warehouses on each engine. Servers are shared by the whole session, once a test needs them."""
+"""Warehouses on each engine, and logging as each test found it.
+
+Servers are shared by the whole session, once a test needs them.
+"""
 
 import itertools
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +13,19 @@ import pytest
 from tests.servers import Server, mariadb, postgres
 
 NUMBERS = itertools.count(1)
+LOGGERS = ("", "pipelines", "sources", "state", "httpx", "py.warnings")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Logging is the whole process's: what a test, or a command within it, changes is put back."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels, handlers = [logger.level for logger in loggers], logging.getLogger().handlers[:]
+    yield
+    logging.captureWarnings(capture=False)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture(params=["duckdb", "sqlite", "postgres", "mariadb"])

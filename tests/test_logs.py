@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -12,19 +11,6 @@ from rich.console import Console
 from pipelines.ordergroove.logs import set_up
 
 OURS = logging.getLogger("pipelines.ordergroove.tested")
-NAMES = ("", "pipelines", "sources", "state", "httpx", "py.warnings")
-
-
-@pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    """Logging is the whole process's: what a test changes is put back."""
-    loggers = [logging.getLogger(name) for name in NAMES]
-    levels, handlers = [logger.level for logger in loggers], logging.getLogger().handlers[:]
-    yield
-    logging.captureWarnings(capture=False)
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
-    logging.getLogger().handlers[:] = handlers
 
 
 def test_as_text_a_line_has_its_time_and_level(capsys: pytest.CaptureFixture[str]) -> None:
