@@ -109,8 +109,8 @@ class Client:
         `params` are the window's; the entity's own and the page size are added. `resume` is the
         `next` of a page to go on from instead, at any later time. The first records of a page may
         have been shown by the one before. Raises EntityError of the kind that fits: Refused,
-        NotFound, NoPage, Unpageable when links or pages repeat, PositionLost when a link is not
-        taken back, Transient when retries ran out.
+        NotFound, NoPage, Unpageable when links or pages repeat or a second does not hold still,
+        PositionLost when a link is not taken back, Transient when retries ran out.
         """
         tally = tally or Tally()
         url = place_of(self.checked(entity, resume)).whole if resume else entity.path
