@@ -30,6 +30,8 @@ FAILED_ONCE: dict[int, str] = {
     932: "as 699; rows of a killed run that were taken for those of the next one",
     1157: "a list all of whose records were deleted",
     1167: "as 1157",
+    1430: "none of the product: the only list that was asked for is refused, so the run has failed",
+    1565: "none of the product: the last record of a list went before it could prove anything",
 }
 """Seeds that have found something, and what. As runs last longer or shorter, not each of them came
 to it each time: what it was has a test of its own as well.

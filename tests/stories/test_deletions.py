@@ -425,6 +425,33 @@ def test_where_none_is_left_other_object_types_vouch_for_the_404() -> None:
         assert_marked(warehouse, ["one_time_incentives"])
 
 
+def test_where_the_last_one_goes_after_it_was_shown_the_next_run_tells() -> None:
+    """Seed 1565 of the simulation came to it: a list that answered, then nothing of it is found."""
+    world = merchant(customers=12)
+    names = ["customers", "one_time_incentives"]
+    with by_hand(world) as warehouse:
+        warehouse.sync(names, clock_of(world))
+        last, *others = [row.record["public_id"] for row in world.rows(names[1])]
+        assert 0 < len(others) < FEW
+        for key in others:
+            world.erase(names[1], key)
+        world.advance(days=1)
+
+        def goes_once_shown(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+            if last in answer.text and request.url.path == ENTITIES[names[1]].path:
+                world.erase(names[1], last)
+            return answer
+
+        warehouse.bend = goes_once_shown
+        # another type's rows tell nothing of this one's single objects while one should be there
+        assert warehouse.sync(names, clock_of(world)).exit_code() == 3
+        assert warehouse.keys(names[1], "_deleted_at is not null") == set()
+
+        assert warehouse.sync(names, clock_of(world)).exit_code() == 0
+
+        assert warehouse.keys(names[1], "_deleted_at is not null") == {last, *others}
+
+
 def test_the_lists_of_another_merchant_prove_nothing() -> None:
     world, other = merchant(), merchant(seed=6)
     with by_hand(world) as warehouse, by_hand(other) as elsewhere:
